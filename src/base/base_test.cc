@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "base/bounded_queue.h"
+#include "base/clock.h"
+#include "base/decimal.h"
+#include "base/failpoint.h"
+#include "base/latest.h"
+#include "base/sha256.h"
+#include "base/text.h"
+
+namespace gpuvigil {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(Decimal, ParsesMicrosecondsToNanosecondsWithoutADouble) {
+  const auto f = [](std::string_view text, std::optional<std::int64_t> want) {
+    EXPECT_EQ(parse_scaled(text, 3), want) << text;
+  };
+  f("0", 0);
+  f("1", 1000);
+  f("12.3456", 12346);
+  f("1712195495505583.123", 1712195495505583123);
+  f("-5", -5000);
+  f("+5", 5000);
+  f("2.0005", 2000);  // half to even
+  f("2.0015", 2002);
+  f("2.00050001", 2001);
+  f("1e3", 1000000);
+  f("1.5E-3", 2);
+  f("0.0004", 0);
+  f("1e300", std::nullopt);
+  f("36893488147419103232", std::nullopt);
+  f("9223372036854775.807", INT64_MAX);
+  f("9223372036854775.808", std::nullopt);
+  f("0.00000000000000000000000000001", 0);
+  f("1e-999999999", 0);
+  f("", std::nullopt);
+  f("-", std::nullopt);
+  f(".", std::nullopt);
+  f("1.2.3", std::nullopt);
+  f("NaN", std::nullopt);
+  f("Infinity", std::nullopt);
+  f("1 ", std::nullopt);
+  f("1e", std::nullopt);
+}
+
+TEST(Text, CleanKeepsGoodTextAndReplacesTheRest) {
+  const auto f = [](std::string_view in, std::string_view want) { EXPECT_EQ(clean_text(in), want); };
+  f("void k<int>(float*)", "void k<int>(float*)");
+  f("größe ☃ 😀", "größe ☃ 😀");
+  f(std::string_view("a\0b", 3), "a\xEF\xBF\xBD" "b");
+  f("tab\there", "tab\xEF\xBF\xBDhere");
+  f("\xFF\xC3", "\xEF\xBF\xBD\xEF\xBF\xBD");
+  f("\xC0\x80", "\xEF\xBF\xBD\xEF\xBF\xBD");                       // overlong NUL
+  f("\xED\xA0\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");       // surrogate
+  f("x\xE2\x80\xAEy", "x\xEF\xBF\xBDy");                           // right-to-left override
+}
+
+TEST(Text, TruncateNeverSplitsACharacter) {
+  EXPECT_EQ(truncate_utf8("abc", 5), "abc");
+  EXPECT_EQ(truncate_utf8("aé", 2), "a");
+  EXPECT_EQ(truncate_utf8("😀", 3), "");
+}
+
+TEST(Text, GlobMatchesTheWholeTextWithoutCase) {
+  const auto f = [](std::string_view pattern, std::string_view text, bool want) {
+    EXPECT_EQ(glob_match(pattern, text), want) << pattern << " on " << text;
+  };
+  f("*gemm*", "ampere_SGEMM_128x64", true);
+  f("gemm", "sgemm", false);
+  f("", "", true);
+  f("", "a", false);
+  f("*", "", true);
+  f("a?c", "abc", true);
+  f("a?c", "ac", false);
+  f("a*b*c", "aXbYc", true);
+  f("a*b*c", "aXcYb", false);
+  f("[x]", "[x]", true);
+  f(std::string(200, '*') + "b", std::string(2000, 'a'), false);
+}
+
+TEST(Text, NearestWordFindsATypoAndNothingForANonsense) {
+  const std::vector<std::string_view> known = {"avg_time", "total_time", "calls"};
+  EXPECT_EQ(nearest_word("total_tme", known), "total_time");
+  EXPECT_EQ(nearest_word("zzzzzzzzzz", known), std::nullopt);
+}
+
+TEST(Sha256, PrefixIsTheFirstSixtyFourBits) {
+  EXPECT_EQ(sha256_prefix("test"), 0x9f86d081884c7d65ULL);
+}
+
+TEST(BoundedQueue, KeepsItsBoundAndCountsWhatItDrops) {
+  BoundedQueue<int> oldest(2, WhenFull::kDropOldest);
+  EXPECT_TRUE(oldest.push(1));
+  EXPECT_TRUE(oldest.push(2));
+  EXPECT_FALSE(oldest.push(3));
+  EXPECT_EQ(oldest.pop(), 2);
+  EXPECT_EQ(oldest.dropped(), 1U);
+
+  BoundedQueue<int> newest(1, WhenFull::kDropNewest);
+  EXPECT_TRUE(newest.push(1));
+  EXPECT_FALSE(newest.push(2));
+  EXPECT_EQ(newest.drain(), std::deque<int>{1});
+  EXPECT_EQ(newest.pop(), std::nullopt);
+}
+
+TEST(Latest, ReadersSeeWholeValuesWhileAWriterReplacesThem) {
+  Latest<std::pair<int, int>> latest;
+  EXPECT_EQ(latest.get(), nullptr);
+  std::jthread writer([&] {
+    for (int i = 1; i <= 10000; ++i) latest.set(std::make_shared<std::pair<int, int>>(i, -i));
+  });
+  int seen = 0;
+  while (seen < 10000) {
+    if (const auto value = latest.get()) {
+      ASSERT_EQ(value->first, -value->second);
+      ASSERT_GE(value->first, seen);
+      seen = value->first;
+    }
+  }
+}
+
+TEST(Clock, ScaledTimeRunsSpeedTimesAsFast) {
+  ManualClock base(from_unix_ns(1'000'000));
+  const ScaledClock fast(base, 10.0);
+  EXPECT_EQ(fast.now(), base.now());
+  base.advance(2s);
+  EXPECT_EQ(fast.now(), from_unix_ns(1'000'000) + 20s);
+  EXPECT_EQ(fast.until(fast.now() + 5s), 500ms);
+  EXPECT_EQ(fast.until(fast.now() - 5s), 0s);
+}
+
+TEST(Failpoint, FailsOnlyWhileArmedAndAfterItsSkips) {
+  EXPECT_FALSE(failpoint("test.here"));
+  {
+    const FailpointArmed armed("test.here", 1);
+    EXPECT_FALSE(failpoint("test.here"));
+    EXPECT_TRUE(failpoint("test.here"));
+    EXPECT_FALSE(failpoint("test.elsewhere"));
+  }
+  EXPECT_FALSE(failpoint("test.here"));
+}
+
+}  // namespace
+}  // namespace gpuvigil

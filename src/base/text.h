@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace gpuvigil {
+
+/// `bytes` as valid, printable UTF-8: every malformed sequence, control character (C0, C1, DEL),
+/// bidirectional override (U+202A-202E, U+2066-2069) and line or paragraph separator becomes
+/// U+FFFD. What is already clean comes back unchanged.
+[[nodiscard]] std::string clean_text(std::string_view bytes);
+
+/// True when clean_text would change nothing; much cheaper for plain ASCII.
+[[nodiscard]] bool is_clean_text(std::string_view bytes);
+
+/// Cuts valid UTF-8 to at most `max_bytes` without splitting a character.
+[[nodiscard]] std::string_view truncate_utf8(std::string_view text, std::size_t max_bytes);
+
+/// Shell-like match of the whole text: `*` any run, `?` one byte, everything else itself, ASCII
+/// letters without regard to case. Linear in text times pattern, no recursion.
+[[nodiscard]] bool glob_match(std::string_view pattern, std::string_view text);
+
+/// The known word nearest to `word` for "did you mean"; nothing when none is near.
+template <class Range>
+[[nodiscard]] std::optional<std::string_view> nearest_word(std::string_view word,
+                                                           const Range& known);
+
+/// Levenshtein distance; both at most 64 bytes, else the longer length.
+[[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b);
+
+template <class Range>
+std::optional<std::string_view> nearest_word(std::string_view word, const Range& known) {
+  std::optional<std::string_view> best;
+  std::size_t best_distance = word.size() / 3 + 2;
+  for (const auto& candidate : known) {
+    const std::size_t distance = edit_distance(word, candidate);
+    if (distance < best_distance) {
+      best = candidate;
+      best_distance = distance;
+    }
+  }
+  return best;
+}
+
+}  // namespace gpuvigil

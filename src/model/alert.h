@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+
+namespace gpuvigil {
+
+enum class Severity { kWarning, kCritical };
+enum class AlertState { kPending, kFiring, kResolved };
+
+[[nodiscard]] constexpr std::string_view to_string(Severity severity) {
+  return severity == Severity::kCritical ? "critical" : "warning";
+}
+
+[[nodiscard]] constexpr std::string_view to_string(AlertState state) {
+  switch (state) {
+    case AlertState::kPending: return "pending";
+    case AlertState::kFiring: return "firing";
+    case AlertState::kResolved: return "resolved";
+  }
+  return "resolved";
+}
+
+/// One rule that holds, or held, on one device.
+struct Alert {
+  std::string id;  ///< Unique while the server lives: of the rule, the device and the start.
+  std::string rule;
+  Severity severity = Severity::kWarning;
+  AlertState state = AlertState::kPending;
+  std::string message;                   ///< A sentence without a full stop.
+  Timestamp began{};                     ///< When it began to fire; while pending, to hold.
+  std::optional<Timestamp> resolved_at;
+  std::string metric;                    ///< A name of history and rules: "memory_usage".
+  double value = 0;                      ///< The worst while it fired, in the metric's unit.
+  double threshold = 0;
+  std::uint32_t device = 0;              ///< Index, for display.
+  std::string uuid;
+  bool acknowledged = false;
+};
+
+}  // namespace gpuvigil

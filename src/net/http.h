@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace gpuvigil {
+
+enum class Method { kGet, kHead, kPost, kPut, kPatch, kDelete, kOptions, kOther };
+
+/// One HTTP request that was read whole and is well formed.
+struct HttpRequest {
+  Method method = Method::kGet;
+  std::string path;  ///< Percent-decoded; starts with '/'; no NUL, no control characters.
+  std::vector<std::pair<std::string, std::string>> query;  ///< Decoded, in order, repeats kept.
+  std::vector<std::pair<std::string, std::string>> headers;  ///< Names in lower case.
+  std::string body;
+  std::string remote;  ///< "127.0.0.1:51234".
+
+  /// The first header of that (lower case) name, or empty.
+  [[nodiscard]] std::string_view header(std::string_view name) const {
+    for (const auto& [key, value] : headers) {
+      if (key == name) return value;
+    }
+    return {};
+  }
+};
+
+struct HttpResponse {
+  unsigned status = 200;
+  std::string content_type = "application/json";
+  std::shared_ptr<const std::string> body;  ///< Shared: many answers may be the same text.
+  std::vector<std::pair<std::string, std::string>> headers;  ///< Besides those net adds itself.
+};
+
+/// One WebSocket connection as the application sees it.
+///
+/// Threading: the server's thread only. Calls after the connection closed do nothing.
+class StreamPeer {
+ public:
+  virtual ~StreamPeer() = default;
+
+  /// Sends a text message made by frame_text(). A peer that reads too slowly keeps one pending
+  /// message, the newest: an older one that was not begun is dropped and counted.
+  virtual void send(std::shared_ptr<const std::string> framed) = 0;
+
+  /// Sends a small answer that must not be dropped, ahead of the pending message. A peer with more
+  /// than 32 unread answers is closed.
+  virtual void answer(std::string_view text) = 0;
+
+  virtual void close(std::uint16_t code, std::string_view reason) = 0;
+
+  /// Messages dropped on this connection so far.
+  [[nodiscard]] virtual std::uint64_t dropped() const = 0;
+};
+
+/// What the application does with one WebSocket connection. Destroyed when it is closed.
+class StreamSession {
+ public:
+  virtual ~StreamSession() = default;
+  /// A whole text message, valid UTF-8.
+  virtual void on_text(std::string_view text) = 0;
+};
+
+/// The application behind a server.
+///
+/// Threading: all calls come from the server's thread and must not block it for long.
+class HttpHandler {
+ public:
+  virtual ~HttpHandler() = default;
+  virtual HttpResponse handle(const HttpRequest& request) = 0;
+
+  /// A well-formed upgrade request: a session to accept it, or the response that refuses it.
+  /// `peer` lives as long as the session.
+  virtual std::variant<std::unique_ptr<StreamSession>, HttpResponse> upgrade(
+      const HttpRequest& request, StreamPeer& peer) = 0;
+
+  /// The response to a request that net itself refuses (malformed, too large, too slow, too many
+  /// connections), so that every error has the same shape. `detail` says what was wrong.
+  virtual HttpResponse refuse(unsigned status, std::string_view detail) = 0;
+};
+
+/// One unmasked, final text frame (RFC 6455) ready to be sent to any number of peers.
+[[nodiscard]] std::shared_ptr<const std::string> frame_text(std::string_view text);
+
+}  // namespace gpuvigil
