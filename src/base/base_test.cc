@@ -8,8 +8,10 @@
 #include "base/clock.h"
 #include "base/decimal.h"
 #include "base/failpoint.h"
+#include "base/json_reader.h"
 #include "base/latest.h"
 #include "base/sha256.h"
+#include "base/task_queue.h"
 #include "base/text.h"
 
 namespace gpuvigil {
@@ -133,6 +135,43 @@ TEST(Clock, ScaledTimeRunsSpeedTimesAsFast) {
   EXPECT_EQ(fast.now(), from_unix_ns(1'000'000) + 20s);
   EXPECT_EQ(fast.until(fast.now() + 5s), 500ms);
   EXPECT_EQ(fast.until(fast.now() - 5s), 0s);
+}
+
+TEST(TaskQueue, RunsInOrderOnItsOwnerAndRefusesWhatItHasNoRoomFor) {
+  TaskQueue queue(2);
+  std::vector<int> ran;
+  std::jthread poster([&] {
+    EXPECT_TRUE(queue.post([&] { ran.push_back(1); }));
+    EXPECT_TRUE(queue.post([&] { ran.push_back(2); }));
+    EXPECT_FALSE(queue.post([&] { ran.push_back(3); }));
+  });
+  poster.join();
+  EXPECT_TRUE(queue.wait_and_run(1s));
+  EXPECT_EQ(ran, (std::vector<int>{1, 2}));
+  EXPECT_TRUE(queue.wait_and_run(0s));
+  queue.close();
+  EXPECT_FALSE(queue.post([] {}));
+  EXPECT_FALSE(queue.wait_and_run(1h));
+}
+
+TEST(JsonReader, ReadsATreeAndRefusesWhatIsNoJson) {
+  const auto read = parse_json(R"({"a":[1,2.5,"x",null,true],"b":{"c":-1},"a":7})", 1000);
+  ASSERT_TRUE(read);
+  EXPECT_EQ((*read)["a"].as_array()->size(), 5U);
+  EXPECT_EQ((*read)["b"]["c"].number_or(0), -1);
+  EXPECT_EQ((*read)["a"].as_array()->at(2).string_or(""), "x");
+  EXPECT_TRUE((*read)["zzz"]["y"].is_null());
+  const auto f = [](std::string_view text, Errc want) {
+    const auto got = parse_json(text, 1000);
+    ASSERT_FALSE(got) << text;
+    EXPECT_EQ(got.error().code, want) << text;
+  };
+  f("", Errc::kCorrupt);
+  f("{", Errc::kCorrupt);
+  f("{\"a\":1}x", Errc::kCorrupt);
+  f("\"\xFF\"", Errc::kCorrupt);
+  f(std::string(100, '['), Errc::kCorrupt);
+  f(std::string(1001, ' '), Errc::kTooLarge);
 }
 
 TEST(Failpoint, FailsOnlyWhileArmedAndAfterItsSkips) {
