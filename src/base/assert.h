@@ -14,7 +14,7 @@ namespace gpuvigil::detail {
 }  // namespace gpuvigil::detail
 
 /// A bug of ours, never bad input: on in release too, prints and aborts.
-#define GPUVIGIL_ASSERT(condition)                                               \
-  (static_cast<bool>(condition)                                                  \
-       ? static_cast<void>(0)                                                    \
+#define GPUVIGIL_ASSERT(condition) \
+  (static_cast<bool>(condition)    \
+       ? static_cast<void>(0)      \
        : ::gpuvigil::detail::assertion_failed(#condition, __FILE__, __LINE__))

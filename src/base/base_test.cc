@@ -52,15 +52,19 @@ TEST(Decimal, ParsesMicrosecondsToNanosecondsWithoutADouble) {
 }
 
 TEST(Text, CleanKeepsGoodTextAndReplacesTheRest) {
-  const auto f = [](std::string_view in, std::string_view want) { EXPECT_EQ(clean_text(in), want); };
+  const auto f = [](std::string_view in, std::string_view want) {
+    EXPECT_EQ(clean_text(in), want);
+  };
   f("void k<int>(float*)", "void k<int>(float*)");
   f("größe ☃ 😀", "größe ☃ 😀");
-  f(std::string_view("a\0b", 3), "a\xEF\xBF\xBD" "b");
+  f(std::string_view("a\0b", 3),
+    "a\xEF\xBF\xBD"
+    "b");
   f("tab\there", "tab\xEF\xBF\xBDhere");
   f("\xFF\xC3", "\xEF\xBF\xBD\xEF\xBF\xBD");
-  f("\xC0\x80", "\xEF\xBF\xBD\xEF\xBF\xBD");                       // overlong NUL
-  f("\xED\xA0\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");       // surrogate
-  f("x\xE2\x80\xAEy", "x\xEF\xBF\xBDy");                           // right-to-left override
+  f("\xC0\x80", "\xEF\xBF\xBD\xEF\xBF\xBD");                  // overlong NUL
+  f("\xED\xA0\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");  // surrogate
+  f("x\xE2\x80\xAEy", "x\xEF\xBF\xBDy");                      // right-to-left override
 }
 
 TEST(Text, TruncateNeverSplitsACharacter) {

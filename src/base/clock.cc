@@ -17,7 +17,9 @@ Timestamp SystemClock::now() const {
   return wall_start_ + (std::chrono::steady_clock::now() - steady_start_);
 }
 
-Duration SystemClock::until(Timestamp at) const { return std::max(at - now(), Duration::zero()); }
+Duration SystemClock::until(Timestamp at) const {
+  return std::max(at - now(), Duration::zero());
+}
 
 ScaledClock::ScaledClock(const Clock& base, double speed)
     : base_(base), speed_(speed), start_(base.now()) {
@@ -34,7 +36,9 @@ Duration ScaledClock::until(Timestamp at) const {
   return std::max(Duration(static_cast<std::int64_t>(recorded / speed_)), Duration::zero());
 }
 
-Duration ManualClock::until(Timestamp at) const { return std::max(at - now(), Duration::zero()); }
+Duration ManualClock::until(Timestamp at) const {
+  return std::max(at - now(), Duration::zero());
+}
 
 Duration process_cpu_time() {
   timespec used{};

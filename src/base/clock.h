@@ -11,7 +11,9 @@ using Duration = std::chrono::nanoseconds;
 /// A point on the timeline that is stored and sent: nanoseconds since the Unix epoch, UTC.
 using Timestamp = std::chrono::sys_time<Duration>;
 
-[[nodiscard]] constexpr Timestamp from_unix_ns(std::int64_t ns) { return Timestamp(Duration(ns)); }
+[[nodiscard]] constexpr Timestamp from_unix_ns(std::int64_t ns) {
+  return Timestamp(Duration(ns));
+}
 [[nodiscard]] constexpr std::int64_t to_unix_ns(Timestamp at) {
   return at.time_since_epoch().count();
 }

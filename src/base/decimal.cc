@@ -6,16 +6,18 @@
 namespace gpuvigil {
 namespace {
 
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+constexpr bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 /// The digits of a number without their point: value = digits x 10^exponent.
 struct Scanned {
   std::uint64_t digits = 0;
   int exponent = 0;
   int significant = 0;
-  bool sticky = false;    ///< Digits beyond the 19th were not all zero.
-  bool dropped = false;   ///< There were digits beyond the 19th.
-  int next_digit = 0;     ///< The first digit that found no room.
+  bool sticky = false;   ///< Digits beyond the 19th were not all zero.
+  bool dropped = false;  ///< There were digits beyond the 19th.
+  int next_digit = 0;    ///< The first digit that found no room.
   bool negative = false;
 };
 

@@ -16,7 +16,9 @@ namespace gpuvigil {
 #if defined(GPUVIGIL_FAILPOINTS)
 [[nodiscard]] bool failpoint(std::string_view name);
 #else
-[[nodiscard]] constexpr bool failpoint(std::string_view) { return false; }
+[[nodiscard]] constexpr bool failpoint(std::string_view) {
+  return false;
+}
 #endif
 
 /// Arms one failpoint for the life of this object.

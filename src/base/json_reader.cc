@@ -15,8 +15,10 @@ constexpr std::size_t kMaxDepth = 64;
 JsonValue convert(simdjson::dom::element element) {  // NOLINT(misc-no-recursion)
   using simdjson::dom::element_type;
   switch (element.type()) {
-    case element_type::NULL_VALUE: return JsonValue();
-    case element_type::BOOL: return JsonValue(JsonValue::Variant(element.get_bool().value_unsafe()));
+    case element_type::NULL_VALUE:
+      return JsonValue();
+    case element_type::BOOL:
+      return JsonValue(JsonValue::Variant(element.get_bool().value_unsafe()));
     case element_type::INT64:
       return JsonValue(JsonValue::Variant(element.get_int64().value_unsafe()));
     case element_type::UINT64:
@@ -25,16 +27,17 @@ JsonValue convert(simdjson::dom::element element) {  // NOLINT(misc-no-recursion
     case element_type::DOUBLE:
       return JsonValue(JsonValue::Variant(element.get_double().value_unsafe()));
     case element_type::STRING:
-      return JsonValue(
-          JsonValue::Variant(std::string(element.get_string().value_unsafe())));
+      return JsonValue(JsonValue::Variant(std::string(element.get_string().value_unsafe())));
     case element_type::ARRAY: {
       JsonValue::Array array;
-      for (const auto child : element.get_array().value_unsafe()) array.push_back(convert(child));
+      const simdjson::dom::array children = element.get_array().value_unsafe();
+      for (const auto child : children) array.push_back(convert(child));
       return JsonValue(JsonValue::Variant(std::move(array)));
     }
     case element_type::OBJECT: {
       JsonValue::Object object;
-      for (const auto& [key, value] : element.get_object().value_unsafe()) {
+      const simdjson::dom::object members = element.get_object().value_unsafe();
+      for (const auto& [key, value] : members) {
         object.emplace(std::string(key), convert(value));
       }
       return JsonValue(JsonValue::Variant(std::move(object)));
@@ -66,8 +69,8 @@ const JsonValue& JsonValue::operator[](std::string_view key) const {
 
 Result<JsonValue> parse_json(std::string_view text, std::size_t max_bytes) {
   if (text.size() > max_bytes) {
-    return fail(Errc::kTooLarge, fmt::format("{} bytes of JSON, at most {} are read", text.size(),
-                                             max_bytes));
+    return fail(Errc::kTooLarge,
+                fmt::format("{} bytes of JSON, at most {} are read", text.size(), max_bytes));
   }
   simdjson::dom::parser parser;
   if (const auto error = parser.allocate(std::max<std::size_t>(text.size(), 1), kMaxDepth)) {

@@ -43,16 +43,15 @@ using Result = std::expected<T, Error>;
 
 /// `GPUVIGIL_TRY(auto file, open(path));` binds the value, or returns the error to our caller.
 /// GCC 12's std::expected has no and_then or transform; this macro makes up for it.
-#define GPUVIGIL_TRY(decl, expr)                                                    \
-  auto GPUVIGIL_CONCAT(try_, __LINE__) = (expr);                                    \
-  if (!GPUVIGIL_CONCAT(try_, __LINE__))                                             \
-    return std::unexpected(std::move(GPUVIGIL_CONCAT(try_, __LINE__)).error());     \
-  /* NOLINTNEXTLINE(bugprone-macro-parentheses) */                                  \
+#define GPUVIGIL_TRY(decl, expr)                                                \
+  auto GPUVIGIL_CONCAT(try_, __LINE__) = (expr);                                \
+  if (!GPUVIGIL_CONCAT(try_, __LINE__))                                         \
+    return std::unexpected(std::move(GPUVIGIL_CONCAT(try_, __LINE__)).error()); \
+  /* NOLINTNEXTLINE(bugprone-macro-parentheses) */                              \
   decl = *std::move(GPUVIGIL_CONCAT(try_, __LINE__))
 
 /// `GPUVIGIL_CHECK(write(...));` for a Result<void>: returns its error to our caller.
-#define GPUVIGIL_CHECK(expr)                            \
-  do {                                                  \
-    if (auto check_ = (expr); !check_)                  \
-      return std::unexpected(std::move(check_).error()); \
+#define GPUVIGIL_CHECK(expr)                                                              \
+  do {                                                                                    \
+    if (auto check_ = (expr); !check_) return std::unexpected(std::move(check_).error()); \
   } while (false)

@@ -57,7 +57,9 @@ std::uint32_t big_endian(std::span<const std::byte> bytes) {
   return value;
 }
 
-sqlite3_stmt* raw(void* handle) { return static_cast<sqlite3_stmt*>(handle); }
+sqlite3_stmt* raw(void* handle) {
+  return static_cast<sqlite3_stmt*>(handle);
+}
 
 int on_tick(void* connection) {
   auto& ticks_left = static_cast<SqliteConnection*>(connection)->ticks_left;
@@ -99,8 +101,8 @@ std::unexpected<Error> sqlite_error(SqliteConnection& connection, int code) {
     case SQLITE_NOTADB:
       return fail(Errc::kCorrupt, fmt::format("{}: not a SQLite file", name));
     case SQLITE_TOOBIG:
-      return fail(Errc::kTooLarge, fmt::format("{}: a value is larger than {} MiB", name,
-                                               kMaxValueBytes >> 20));
+      return fail(Errc::kTooLarge,
+                  fmt::format("{}: a value is larger than {} MiB", name, kMaxValueBytes >> 20));
     case SQLITE_NOMEM:
       return fail(Errc::kTooLarge, fmt::format("{}: not enough memory to read it", name));
     case SQLITE_IOERR:
@@ -140,7 +142,8 @@ Result<void> check_header(const std::string& name, std::span<const std::byte> he
   const std::uint32_t stored_page_size = big_endian(header.subspan(16, 2));
   const std::uint64_t page_size = stored_page_size == 1 ? 65536 : stored_page_size;
   const std::uint64_t pages = big_endian(header.subspan(28, 4));
-  const bool pages_are_valid = big_endian(header.subspan(24, 4)) == big_endian(header.subspan(92, 4));
+  const bool pages_are_valid =
+      big_endian(header.subspan(24, 4)) == big_endian(header.subspan(92, 4));
   if (pages_are_valid && pages * page_size > size) {
     return fail(Errc::kCorrupt,
                 fmt::format("{}: cut short: its header tells of {} bytes, the file has {}; copy or "
@@ -158,18 +161,16 @@ Result<void> run(SqliteConnection& connection, const char* sql) {
 
 Result<void> distrust(SqliteConnection& connection) {
   sqlite3* db = connection.db;
-  for (const auto& [option, value] : {std::pair{SQLITE_DBCONFIG_DEFENSIVE, 1},
-                                      std::pair{SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
-                                      std::pair{SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
-                                      std::pair{SQLITE_DBCONFIG_ENABLE_TRIGGER, 0},
-                                      std::pair{SQLITE_DBCONFIG_ENABLE_VIEW, 0}}) {
+  for (const auto& [option, value] :
+       {std::pair{SQLITE_DBCONFIG_DEFENSIVE, 1}, std::pair{SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
+        std::pair{SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
+        std::pair{SQLITE_DBCONFIG_ENABLE_TRIGGER, 0}, std::pair{SQLITE_DBCONFIG_ENABLE_VIEW, 0}}) {
     sqlite3_db_config(db, option, value, nullptr);
   }
-  for (const auto& [limit, value] : {std::pair{SQLITE_LIMIT_LENGTH, kMaxValueBytes},
-                                     std::pair{SQLITE_LIMIT_SQL_LENGTH, 1 << 20},
-                                     std::pair{SQLITE_LIMIT_EXPR_DEPTH, 100},
-                                     std::pair{SQLITE_LIMIT_ATTACHED, 0},
-                                     std::pair{SQLITE_LIMIT_WORKER_THREADS, 0}}) {
+  for (const auto& [limit, value] :
+       {std::pair{SQLITE_LIMIT_LENGTH, kMaxValueBytes}, std::pair{SQLITE_LIMIT_SQL_LENGTH, 1 << 20},
+        std::pair{SQLITE_LIMIT_EXPR_DEPTH, 100}, std::pair{SQLITE_LIMIT_ATTACHED, 0},
+        std::pair{SQLITE_LIMIT_WORKER_THREADS, 0}}) {
     sqlite3_limit(db, limit, value);
   }
   connection.ticks_left = (kOpsAlways + connection.size_bytes * kOpsPerByte) / kOpsPerTick;
@@ -215,7 +216,7 @@ std::optional<std::string_view> SqliteStatement::text(int column) const {
 Result<SqliteFile> SqliteFile::open(const std::string& path) {
   struct stat status{};
   if (stat(path.c_str(), &status) != 0) {
-    const auto code = errno == EACCES ? Errc::kPermission
+    const auto code = errno == EACCES                       ? Errc::kPermission
                       : errno == ENOENT || errno == ENOTDIR ? Errc::kNotFound
                                                             : Errc::kIo;
     return fail(code, fmt::format("{}: {}", path, std::strerror(errno)));
@@ -240,18 +241,17 @@ Result<SqliteFile> SqliteFile::open(const std::string& path) {
   const auto got = static_cast<std::size_t>(file.gcount());
   GPUVIGIL_CHECK(check_header(path, std::span(header).first(got), connection->size_bytes));
 
-  constexpr int kFlags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX |
-                         SQLITE_OPEN_PRIVATECACHE;
-  const int code =
-      sqlite3_open_v2(file_uri(path).c_str(), &connection->db, kFlags, nullptr);
+  constexpr int kFlags =
+      SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
+  const int code = sqlite3_open_v2(file_uri(path).c_str(), &connection->db, kFlags, nullptr);
   if (code != SQLITE_OK) return sqlite_error(*connection, code);
   GPUVIGIL_CHECK(distrust(*connection));
   return SqliteFile(std::move(connection));
 }
 
 Result<SqliteFile> SqliteFile::from_bytes(std::string name, std::span<const std::byte> bytes) {
-  GPUVIGIL_CHECK(check_header(name, bytes.first(std::min(bytes.size(), kHeaderBytes)),
-                              bytes.size()));
+  GPUVIGIL_CHECK(
+      check_header(name, bytes.first(std::min(bytes.size(), kHeaderBytes)), bytes.size()));
   auto connection = std::make_shared<SqliteConnection>();
   connection->name = std::move(name);
   connection->size_bytes = bytes.size();
@@ -261,8 +261,7 @@ Result<SqliteFile> SqliteFile::from_bytes(std::string name, std::span<const std:
   // SQLite takes a pointer to non-const also where it promises, by the flag, not to write.
   auto* data = reinterpret_cast<unsigned char*>(const_cast<std::byte*>(bytes.data()));
   const auto size = static_cast<sqlite3_int64>(bytes.size());
-  code = sqlite3_deserialize(connection->db, "main", data, size, size,
-                             SQLITE_DESERIALIZE_READONLY);
+  code = sqlite3_deserialize(connection->db, "main", data, size, size, SQLITE_DESERIALIZE_READONLY);
   if (code != SQLITE_OK) return sqlite_error(*connection, code);
   GPUVIGIL_CHECK(distrust(*connection));
   return SqliteFile(std::move(connection));
@@ -278,8 +277,12 @@ Result<SqliteStatement> SqliteFile::prepare(std::string_view sql) {
   return statement;
 }
 
-const std::string& SqliteFile::name() const { return connection_->name; }
-std::uint64_t SqliteFile::size_bytes() const { return connection_->size_bytes; }
+const std::string& SqliteFile::name() const {
+  return connection_->name;
+}
+std::uint64_t SqliteFile::size_bytes() const {
+  return connection_->size_bytes;
+}
 
 std::string sqlite_quoted(std::string_view identifier) {
   std::string quoted = "\"";

@@ -11,7 +11,9 @@ namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 
-constexpr bool is_plain_ascii(unsigned char c) { return c >= 0x20 && c < 0x7F; }
+constexpr bool is_plain_ascii(unsigned char c) {
+  return c >= 0x20 && c < 0x7F;
+}
 
 constexpr bool is_forbidden(char32_t c) {
   return c < 0x20 || (c >= 0x7F && c < 0xA0) || (c >= 0x202A && c <= 0x202E) ||
@@ -38,14 +40,16 @@ Decoded decode(std::string_view bytes) {
     if (c >= 0x800 && (c < 0xD800 || c > 0xDFFF)) return {3, c};
   }
   if (b >= 0xF0 && b < 0xF5 && tail(1) && tail(2) && tail(3)) {
-    const char32_t c = ((b & 0x07U) << 18U) | ((at(1) & 0x3FU) << 12U) | ((at(2) & 0x3FU) << 6U) |
-                       (at(3) & 0x3FU);
+    const char32_t c =
+        ((b & 0x07U) << 18U) | ((at(1) & 0x3FU) << 12U) | ((at(2) & 0x3FU) << 6U) | (at(3) & 0x3FU);
     if (c >= 0x10000 && c <= 0x10FFFF) return {4, c};
   }
   return {0, 0};
 }
 
-constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+constexpr char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
 
 }  // namespace
 

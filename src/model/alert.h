@@ -19,9 +19,12 @@ enum class AlertState { kPending, kFiring, kResolved };
 
 [[nodiscard]] constexpr std::string_view to_string(AlertState state) {
   switch (state) {
-    case AlertState::kPending: return "pending";
-    case AlertState::kFiring: return "firing";
-    case AlertState::kResolved: return "resolved";
+    case AlertState::kPending:
+      return "pending";
+    case AlertState::kFiring:
+      return "firing";
+    case AlertState::kResolved:
+      return "resolved";
   }
   return "resolved";
 }
@@ -32,13 +35,13 @@ struct Alert {
   std::string rule;
   Severity severity = Severity::kWarning;
   AlertState state = AlertState::kPending;
-  std::string message;                   ///< A sentence without a full stop.
-  Timestamp began{};                     ///< When it began to fire; while pending, to hold.
+  std::string message;  ///< A sentence without a full stop.
+  Timestamp began{};    ///< When it began to fire; while pending, to hold.
   std::optional<Timestamp> resolved_at;
-  std::string metric;                    ///< A name of history and rules: "memory_usage".
-  double value = 0;                      ///< The worst while it fired, in the metric's unit.
+  std::string metric;  ///< A name of history and rules: "memory_usage".
+  double value = 0;    ///< The worst while it fired, in the metric's unit.
   double threshold = 0;
-  std::uint32_t device = 0;              ///< Index, for display.
+  std::uint32_t device = 0;  ///< Index, for display.
   std::string uuid;
   bool acknowledged = false;
 };

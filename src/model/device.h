@@ -49,10 +49,14 @@ enum class Health { kOk, kDegraded, kFailed, kLost };
 
 [[nodiscard]] constexpr std::string_view to_string(Health health) {
   switch (health) {
-    case Health::kOk: return "ok";
-    case Health::kDegraded: return "degraded";
-    case Health::kFailed: return "failed";
-    case Health::kLost: return "lost";
+    case Health::kOk:
+      return "ok";
+    case Health::kDegraded:
+      return "degraded";
+    case Health::kFailed:
+      return "failed";
+    case Health::kLost:
+      return "lost";
   }
   return "failed";
 }

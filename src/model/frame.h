@@ -20,9 +20,9 @@ namespace gpuvigil {
 
 /// The busy time of one device up to an instant. Kept cumulative: a window is a difference.
 struct Activity {
-  std::uint64_t kernel_busy_ns = 0;   ///< Union of the intervals in which a kernel ran.
-  std::uint64_t gpu_busy_ns = 0;      ///< The same with copies and sets.
-  std::uint64_t covered_ns = 0;       ///< How long the source really looked.
+  std::uint64_t kernel_busy_ns = 0;      ///< Union of the intervals in which a kernel ran.
+  std::uint64_t gpu_busy_ns = 0;         ///< The same with copies and sets.
+  std::uint64_t covered_ns = 0;          ///< How long the source really looked.
   std::optional<Timestamp> first_start;  ///< Of any GPU work.
   std::optional<Timestamp> last_end;
 };
@@ -82,17 +82,17 @@ struct MemoryReuse {
 ///
 /// Threading: a published frame is const and may be read from any thread.
 struct Frame {
-  std::uint64_t seq = 0;    ///< Of the edge; a peek between edges repeats the last one's.
-  Timestamp edge{};         ///< Up to when it tells.
-  Timestamp since{};        ///< When counting began.
-  bool is_edge = true;      ///< False: a peek, made between two edges.
+  std::uint64_t seq = 0;  ///< Of the edge; a peek between edges repeats the last one's.
+  Timestamp edge{};       ///< Up to when it tells.
+  Timestamp since{};      ///< When counting began.
+  bool is_edge = true;    ///< False: a peek, made between two edges.
 
   std::vector<DeviceRow> devices;
   std::vector<KernelRow> kernels;
-  std::vector<SeriesRow> series;  ///< By kernel, then device.
+  std::vector<SeriesRow> series;        ///< By kernel, then device.
   std::vector<RecentExecution> recent;  ///< Newest first, at most kMaxRecent.
-  std::vector<Alert> alerts;  ///< Pending and firing ones, and the newest resolved ones.
-  std::uint32_t alerts_today = 0;  ///< Began to fire since 00:00 UTC.
+  std::vector<Alert> alerts;            ///< Pending and firing ones, and the newest resolved ones.
+  std::uint32_t alerts_today = 0;       ///< Began to fire since 00:00 UTC.
   std::shared_ptr<const WindowLadder> windows;  ///< For "the last 15 minutes"; never null.
   LossCounters losses;
   MemoryReuse memory_reuse;

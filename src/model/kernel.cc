@@ -98,7 +98,9 @@ std::shared_ptr<const KernelName> make_kernel_name(std::string_view recorded) {
   return made;
 }
 
-std::string format_kernel_id(std::uint64_t id) { return fmt::format("{:016x}", id); }
+std::string format_kernel_id(std::uint64_t id) {
+  return fmt::format("{:016x}", id);
+}
 
 std::optional<std::uint64_t> parse_kernel_id(std::string_view text) {
   if (text.size() != 16) return std::nullopt;

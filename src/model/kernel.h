@@ -19,10 +19,14 @@ enum class KernelKind : std::uint8_t { kCompute, kCollective, kMemcpy, kMemset }
 
 [[nodiscard]] constexpr std::string_view to_string(KernelKind kind) {
   switch (kind) {
-    case KernelKind::kCompute: return "compute";
-    case KernelKind::kCollective: return "collective";
-    case KernelKind::kMemcpy: return "memcpy";
-    case KernelKind::kMemset: return "memset";
+    case KernelKind::kCompute:
+      return "compute";
+    case KernelKind::kCollective:
+      return "collective";
+    case KernelKind::kMemcpy:
+      return "memcpy";
+    case KernelKind::kMemset:
+      return "memset";
   }
   return "compute";
 }
@@ -63,9 +67,9 @@ struct KernelCounters {
   std::uint64_t sum_ns = 0;
   std::uint64_t min_ns = std::numeric_limits<std::uint64_t>::max();  ///< Of no calls: the maximum.
   std::uint64_t max_ns = 0;
-  double sum_squares_ns2 = 0;       ///< For the standard deviation.
-  std::uint64_t memory_calls = 0;   ///< Executions that carried their memory.
-  std::uint64_t memory_bytes = 0;   ///< Summed over those.
+  double sum_squares_ns2 = 0;      ///< For the standard deviation.
+  std::uint64_t memory_calls = 0;  ///< Executions that carried their memory.
+  std::uint64_t memory_bytes = 0;  ///< Summed over those.
 
   void add(std::uint64_t duration_ns) {
     ++calls;
@@ -94,8 +98,8 @@ struct KernelCounters {
 struct Execution {
   std::optional<Timestamp> start;  ///< Absent where the source only knows that it ended.
   Timestamp end{};
-  Duration duration{};             ///< >= 0.
-  std::optional<Bytes> memory;     ///< What its source says it used; absent where nobody said.
+  Duration duration{};          ///< >= 0.
+  std::optional<Bytes> memory;  ///< What its source says it used; absent where nobody said.
 };
 
 }  // namespace gpuvigil

@@ -37,9 +37,9 @@ struct KernelQuery {
   std::size_t offset = 0;
   std::uint64_t min_calls = 1;
   KindFilter kind = KindFilter::kKernel;
-  std::vector<std::string> names;               ///< Globs, one of which must match; empty: any.
+  std::vector<std::string> names;  ///< Globs, one of which must match; empty: any.
   std::optional<std::vector<std::uint32_t>> devices;  ///< Indices in the frame; absent: all.
-  std::optional<Timestamp> since;               ///< Absent: since counting began.
+  std::optional<Timestamp> since;                     ///< Absent: since counting began.
 };
 
 /// One kernel name over the selected devices and time.

@@ -97,7 +97,8 @@ std::uint32_t LatencySketch::count(std::uint32_t bucket) const {
 }
 
 std::size_t LatencySketch::memory_bytes() const {
-  const auto pages = std::ranges::count_if(pages_, [](const auto& page) { return page != nullptr; });
+  const auto pages =
+      std::ranges::count_if(pages_, [](const auto& page) { return page != nullptr; });
   return sizeof(*this) + static_cast<std::size_t>(pages) * sizeof(Page);
 }
 

@@ -64,7 +64,8 @@ RC_GTEST_PROP(LatencySketch, MergingIsAddingEverythingToOne,
     both.add(d);
   }
   left.merge(right);
-  for (std::uint32_t i = 0; i < SketchScheme::kBuckets; ++i) RC_ASSERT(left.count(i) == both.count(i));
+  for (std::uint32_t i = 0; i < SketchScheme::kBuckets; ++i)
+    RC_ASSERT(left.count(i) == both.count(i));
   RC_ASSERT(left.total() == a.size() + b.size());
 }
 

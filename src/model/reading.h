@@ -21,14 +21,22 @@ enum class Missing {
 /// As it stands in `reasons` of the API.
 [[nodiscard]] constexpr std::string_view to_string(Missing why) {
   switch (why) {
-    case Missing::kNotSampled: return "not sampled yet";
-    case Missing::kUnsupported: return "unsupported";
-    case Missing::kNotRecorded: return "not in the recording";
-    case Missing::kNoPermission: return "permission";
-    case Missing::kDriverError: return "driver error";
-    case Missing::kStale: return "stale";
-    case Missing::kLost: return "lost";
-    case Missing::kRecordingEnded: return "recording ended";
+    case Missing::kNotSampled:
+      return "not sampled yet";
+    case Missing::kUnsupported:
+      return "unsupported";
+    case Missing::kNotRecorded:
+      return "not in the recording";
+    case Missing::kNoPermission:
+      return "permission";
+    case Missing::kDriverError:
+      return "driver error";
+    case Missing::kStale:
+      return "stale";
+    case Missing::kLost:
+      return "lost";
+    case Missing::kRecordingEnded:
+      return "recording ended";
   }
   return "unknown";
 }

@@ -32,8 +32,8 @@ struct SeriesDelta {
 struct WindowDelta {
   Timestamp from{};
   Timestamp to{};
-  std::vector<SeriesDelta> series;     ///< Each key at most once, in no order.
-  std::vector<BucketCount> buckets;    ///< Sparse sketches, ascending within each series.
+  std::vector<SeriesDelta> series;   ///< Each key at most once, in no order.
+  std::vector<BucketCount> buckets;  ///< Sparse sketches, ascending within each series.
 
   [[nodiscard]] std::span<const BucketCount> buckets_of(const SeriesDelta& delta) const {
     return std::span(buckets).subspan(delta.first_bucket, delta.bucket_count);
