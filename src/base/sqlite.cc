@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/sqlite.h"
 
-#include <array>
-#include <cerrno>
+#include <algorithm>
 #include <cstring>
-#include <fstream>
 #include <utility>
 
 #include <fmt/format.h>
 #include <sqlite3.h>
-#include <sys/stat.h>
 
 #include "base/failpoint.h"
+#include "base/file.h"
 
 namespace gpuvigil {
 namespace detail {
@@ -48,7 +46,7 @@ constexpr int kOpsPerTick = 10'000;
 /// A row of a sound file takes at least ten bytes and a scan spends some forty instructions of
 /// SQLite's machine on it. Damaged pages that refer to one another in loops ask for far more.
 constexpr std::uint64_t kOpsPerByte = 40;
-constexpr std::uint64_t kOpsAlways = 20'000'000;
+constexpr std::uint64_t kOpsAlways = 5'000'000;
 constexpr std::uint64_t kOpsToFindDamage = 5'000'000;
 
 std::uint32_t big_endian(std::span<const std::byte> bytes) {
@@ -214,32 +212,12 @@ std::optional<std::string_view> SqliteStatement::text(int column) const {
 }
 
 Result<SqliteFile> SqliteFile::open(const std::string& path) {
-  struct stat status{};
-  if (stat(path.c_str(), &status) != 0) {
-    const auto code = errno == EACCES                       ? Errc::kPermission
-                      : errno == ENOENT || errno == ENOTDIR ? Errc::kNotFound
-                                                            : Errc::kIo;
-    return fail(code, fmt::format("{}: {}", path, std::strerror(errno)));
-  }
-  if (!S_ISREG(status.st_mode)) {
-    return fail(Errc::kInvalidArgument,
-                fmt::format("{}: {}, not a file", path,
-                            S_ISDIR(status.st_mode) ? "a directory" : "a device or a pipe"));
-  }
+  GPUVIGIL_TRY(const FileSource file, FileSource::open(path));
+  GPUVIGIL_TRY(const std::string header, file.head(kHeaderBytes));
+  GPUVIGIL_CHECK(check_header(path, std::as_bytes(std::span(header)), file.file_size()));
   auto connection = std::make_shared<SqliteConnection>();
   connection->name = path;
-  connection->size_bytes = static_cast<std::uint64_t>(status.st_size);
-
-  std::array<std::byte, kHeaderBytes> header{};
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    return fail(errno == EACCES ? Errc::kPermission : Errc::kIo,
-                fmt::format("{}: {}", path, std::strerror(errno)));
-  }
-  file.read(reinterpret_cast<char*>(header.data()), header.size());
-  const auto got = static_cast<std::size_t>(file.gcount());
-  GPUVIGIL_CHECK(check_header(path, std::span(header).first(got), connection->size_bytes));
+  connection->size_bytes = file.file_size();
 
   constexpr int kFlags =
       SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
