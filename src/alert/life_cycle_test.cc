@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "alert/life_cycle.h"
+
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include "alert/testing_script.h"
+
+namespace gpuvigil {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::drawing;
+using testing::kStart;
+using testing::looks_from;
+
+TEST(AlertLifeCycle, FollowsItsScripts) {
+  const auto f = [](HoldTimes hold, std::string_view looks, std::string_view want) {
+    EXPECT_EQ(drawing(hold, looks), want) << looks;
+  };
+  f({}, "", "");
+  f({}, "F?FTTF?F", "---!f.--");      // no holds: at the first look
+  f({2s, 0s}, "TTTTF", "pp!f.");      // waits, fires once
+  f({2s, 0s}, "TTFTTTF", "pp-pp!.");  // a gap begins the wait anew
+  f({2s, 0s}, "T???TTT",
+    "ppppp"
+    "p!");                                // silence does not count as holding
+  f({2s, 0s}, "T?T?T?TTT", "pppppppp!");  // nor do single looks between silences
+  f({0s, 2s}, "TFTFFFF", "!ffff.-");      // a relapse begins the all-clear anew
+  f({0s, 2s}, "TF??FFF", "!fffff.");      // silence does not count as clear
+  f({0s, 1s}, "T????????", "!ffffffff");  // no data never resolves
+  f({1s, 1s}, "TTFFTTFF", "p!f.p!f.");    // and again
+}
+
+TEST(AlertLifeCycle, TimeThatGoesBackCountsAsNone) {
+  const HoldTimes hold{2s, 0s};
+  AlertProgress progress = advance(hold, {}, Verdict::kTrue, kStart).next;
+  progress = advance(hold, progress, Verdict::kTrue, kStart - 1h).next;
+  EXPECT_EQ(progress.phase, AlertPhase::kPending);
+  EXPECT_EQ(progress.evidence, 0s);
+}
+
+/// The same life, told the slow way: the phase from the whole history, and the evidence as the sum
+/// over all pairs of neighbouring looks since the phase began.
+std::string reference_drawing(Duration before_firing, Duration before_resolving,
+                              const std::string& looks) {
+  std::string drawn;
+  char phase = '-';
+  std::size_t entered = 0;
+  for (std::size_t i = 0; i < looks.size(); ++i) {
+    const char wanted = phase == 'f' ? 'F' : 'T';
+    // Unbroken by an opposite look, since the phase began.
+    std::size_t from = phase == 'p' ? entered : entered + 1;
+    for (std::size_t k = from; k <= i; ++k) {
+      if (looks[k] != wanted && looks[k] != '?') from = k + 1;
+    }
+    Duration seen{};
+    for (std::size_t k = from + 1; k <= i; ++k) {
+      if (looks[k] == wanted && looks[k - 1] == wanted) seen += 1s;
+    }
+    char drawn_here = phase;
+    if (phase == '-' && looks[i] == 'T') {
+      drawn_here = before_firing == 0s ? '!' : 'p';
+    } else if (phase == 'p' && looks[i] == 'F') {
+      drawn_here = '-';
+    } else if (phase == 'p' && looks[i] == 'T' && seen >= before_firing) {
+      drawn_here = '!';
+    } else if (phase == 'f' && looks[i] == 'F' && seen >= before_resolving) {
+      drawn_here = '.';
+    }
+    const char next = drawn_here == '!' ? 'f' : drawn_here == '.' ? '-' : drawn_here;
+    if (next != phase) entered = i;
+    phase = next;
+    drawn += drawn_here;
+  }
+  return drawn;
+}
+
+RC_GTEST_PROP(AlertLifeCycle, IsTheSameToldTheSlowWay,
+              (std::vector<std::uint8_t> raw, std::uint8_t fire, std::uint8_t clear)) {
+  const HoldTimes hold{(fire % 4U) * 1s, (clear % 4U) * 1s};
+  const std::string looks = looks_from(raw);
+  RC_ASSERT(drawing(hold, looks) ==
+            reference_drawing(hold.before_firing, hold.before_resolving, looks));
+}
+
+}  // namespace
+}  // namespace gpuvigil
