@@ -17,8 +17,9 @@ enum class Loss : std::uint8_t {
   kBusyInexact,           ///< Intervals too late for an exact union; busy time is a lower bound.
   kExecutionsOverrun,     ///< Counted, but too many at once to be listed among the newest.
   kSamplesLate,           ///< Device samples that missed their deadline.
+  kReadingsInvalid,       ///< Values of a driver that cannot be; shown as driver errors.
 };
-inline constexpr std::size_t kLossKinds = 7;
+inline constexpr std::size_t kLossKinds = 8;
 
 struct LossInfo {
   Loss loss;
@@ -39,6 +40,8 @@ inline constexpr std::array<LossInfo, kLossKinds> kLosses = {{
     {Loss::kExecutionsOverrun, "executions_overrun", false,
      "Counted, but too many at once to be listed among the newest."},
     {Loss::kSamplesLate, "samples_late", false, "Device samples that missed their deadline."},
+    {Loss::kReadingsInvalid, "readings_invalid", false,
+     "Values of a driver that cannot be: out of range, or not a number."},
 }};
 
 /// One counter for each kind.
