@@ -25,6 +25,8 @@ struct Aggregate {
   std::span<const BucketCount> buckets;  ///< Ascending; their counts add up to counters.calls.
   Timestamp last_end{};
   std::uint64_t last_duration_ns = 0;
+  /// The most memory that any one execution of this series ever carried; 0 when none did.
+  std::uint64_t largest_memory_bytes = 0;
 };
 
 /// Where sources hand in what happened; the monitor implements it.
