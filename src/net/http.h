@@ -17,7 +17,7 @@ enum class Method { kGet, kHead, kPost, kPut, kPatch, kDelete, kOptions, kOther 
 struct HttpRequest {
   Method method = Method::kGet;
   std::string path;  ///< Percent-decoded; starts with '/'; no NUL, no control characters.
-  std::vector<std::pair<std::string, std::string>> query;  ///< Decoded, in order, repeats kept.
+  std::vector<std::pair<std::string, std::string>> query;    ///< Decoded, in order, repeats kept.
   std::vector<std::pair<std::string, std::string>> headers;  ///< Names in lower case.
   std::string body;
   std::string remote;  ///< "127.0.0.1:51234".

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/host_rules.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "net/ascii.h"
+
+namespace gpuvigil {
+namespace {
+
+struct Authority {
+  std::string host;       ///< Lower case, IPv6 without brackets.
+  std::string_view port;  ///< Digits, or empty.
+};
+
+std::optional<Authority> parse_authority(std::string_view text) {
+  std::string_view host;
+  std::string_view rest;
+  if (text.starts_with('[')) {
+    const std::size_t end = text.find(']');
+    if (end == std::string_view::npos) return std::nullopt;
+    host = text.substr(1, end - 1);
+    rest = text.substr(end + 1);
+    if (host.find_first_not_of("0123456789abcdefABCDEF:.") != std::string_view::npos) {
+      return std::nullopt;
+    }
+  } else {
+    host = text.substr(0, text.find(':'));
+    rest = text.substr(host.size());
+    if (host.find_first_of("/?#@\\ \t,[]") != std::string_view::npos) return std::nullopt;
+  }
+  if (host.empty()) return std::nullopt;
+  if (!rest.empty()) {
+    rest.remove_prefix(1);  // the colon; after a bracket it may be something else
+    if (text[text.size() - rest.size() - 1] != ':' || rest.size() > 5 ||
+        rest.find_first_not_of("0123456789") != std::string_view::npos) {
+      return std::nullopt;
+    }
+  }
+  return Authority{lower_case(host), rest};
+}
+
+}  // namespace
+
+HostRules::HostRules(const std::vector<std::string>& names)
+    : names_{"localhost", "127.0.0.1", "::1"} {
+  for (std::string_view name : names) {
+    if (name.size() > 2 && name.starts_with('[') && name.ends_with(']')) {
+      name = name.substr(1, name.size() - 2);
+    }
+    names_.push_back(lower_case(name));
+  }
+}
+
+bool HostRules::allows(std::string_view host) const {
+  const auto authority = parse_authority(host);
+  return authority && std::ranges::find(names_, authority->host) != names_.end();
+}
+
+bool is_same_origin(std::string_view origin, std::string_view host) {
+  std::string_view default_port;
+  for (const auto& [scheme, port] :
+       {std::pair<std::string_view, std::string_view>{"http://", "80"}, {"https://", "443"}}) {
+    if (!equals_ignoring_case(origin.substr(0, scheme.size()), scheme)) continue;
+    origin.remove_prefix(scheme.size());
+    default_port = port;
+    break;
+  }
+  if (default_port.empty()) return false;
+  const auto page = parse_authority(origin);
+  const auto server = parse_authority(host);
+  if (!page || !server) return false;
+  const auto port_of = [&](const Authority& authority) {
+    return authority.port.empty() ? default_port : authority.port;
+  };
+  return page->host == server->host && port_of(*page) == port_of(*server);
+}
+
+}  // namespace gpuvigil

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gpuvigil {
+
+/// Which names this server answers to. A web page that makes its own name point to 127.0.0.1 (DNS
+/// rebinding) still sends that name as Host, and is told apart by it.
+///
+/// Ports are not compared: a tunnel's end has a port of its own.
+class HostRules {
+ public:
+  /// Always localhost, 127.0.0.1 and [::1]; beside them `names`, addresses or host names.
+  explicit HostRules(const std::vector<std::string>& names);
+
+  /// `host` as it stands in the Host field: "name", "name:port", "[::1]:port".
+  [[nodiscard]] bool allows(std::string_view host) const;
+
+ private:
+  std::vector<std::string> names_;  ///< Lower case, IPv6 without brackets.
+};
+
+/// True when a page of `origin` ("http://name:port") comes from the very server that it addresses
+/// as `host`. Missing ports are those of http and https. "null" and other schemes: false.
+[[nodiscard]] bool is_same_origin(std::string_view origin, std::string_view host);
+
+}  // namespace gpuvigil

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/http_connection.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <exception>
+
+#include <fmt/format.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "net/handshake.h"
+#include "net/stream_connection.h"
+
+namespace gpuvigil {
+namespace {
+
+/// Pipelined requests that are served before others have their turn.
+constexpr int kRequestsPerTurn = 32;
+
+/// A client that takes less in the write time is given up.
+constexpr std::size_t kProgressBytes = 64 * 1024;
+
+/// Sends both as far as the socket takes them. Negative with errno like sendmsg(2).
+ssize_t send_both(int fd, std::string_view head, std::string_view body) {
+  // sendmsg() only reads, but its type serves recvmsg() too.
+  // NOLINTBEGIN(cppcoreguidelines-pro-type-const-cast)
+  std::array<iovec, 2> parts{iovec{const_cast<char*>(head.data()), head.size()},
+                             iovec{const_cast<char*>(body.data()), body.size()}};
+  // NOLINTEND(cppcoreguidelines-pro-type-const-cast)
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = body.empty() ? 1 : 2;
+  return ::sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
+bool would_block() {
+  return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+}
+
+/// The fence around the application: whatever it throws is a 500 of this one request.
+template <class Call>
+auto fenced(ServerCore& core, const HttpRequest& request, Call call) -> decltype(call()) {
+  try {
+    return call();
+  } catch (const std::exception& error) {
+    log(LogLevel::kError, "http.handler_threw",
+        {kv("path", request.path), kv("what", error.what())});
+    return core.handler.refuse(500, "the request could not be served");
+  }
+}
+
+}  // namespace
+
+HttpConnection::HttpConnection(ServerCore& core, UniqueFd fd, const Endpoint& peer)
+    : Connection(core, std::move(fd), peer.key()),
+      peer_key_(peer.key()),
+      remote_(peer.to_string()),
+      deadline_(core.now() + core.options.times.header) {}
+
+HttpConnection::~HttpConnection() {
+  core_.unread_bytes -= unread_;
+}
+
+void HttpConnection::on_ready(std::uint32_t events) {
+  if (is_retired()) return;
+  switch (state_) {
+    case State::kWriting:
+      return flush();
+    case State::kLingering:
+      return drain();
+    case State::kReading:
+      // While served bytes wait for their turn, the socket may keep the newer ones.
+      if (!serve_again_ && (events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0) read();
+  }
+}
+
+void HttpConnection::read() {
+  auto& scratch = core_.scratch;
+  const ssize_t got = ::recv(fd_.get(), scratch.data(), scratch.size(), 0);
+  if (got < 0 && would_block()) return;
+  if (got <= 0) return core_.retire(*this);  // closed, also in the middle of a request
+  const std::string_view bytes(scratch.data(), static_cast<std::size_t>(got));
+  core_.counters.bytes_in.add(bytes.size());
+  if (pending_.empty()) return serve(bytes);
+  pending_ += bytes;
+  serve_pending();
+}
+
+void HttpConnection::serve_pending() {
+  const std::string bytes = std::exchange(pending_, {});
+  serve(bytes);
+}
+
+void HttpConnection::serve(std::string_view bytes) {
+  int served = 0;
+  while (!is_retired() && state_ == State::kReading && !bytes.empty()) {
+    if (served == kRequestsPerTurn) {
+      serve_again_ = true;
+      core_.call_again(*this);
+      break;
+    }
+    if (parser_ == nullptr) {
+      parser_ = std::make_unique<RequestParser>(core_.options.limits.request);
+      header_checked_ = false;
+      deadline_ = core_.now() + core_.options.times.header;
+    }
+    bytes.remove_prefix(parser_->feed(bytes));
+    if (parser_->state() == RequestParser::State::kRefused) return refuse(parser_->refusal());
+    if (parser_->state() == RequestParser::State::kHeader) break;
+    if (!check_header()) return;
+    if (parser_->state() == RequestParser::State::kBody) break;
+    ++served;
+    respond(bytes);
+  }
+  if (is_retired() || state_ == State::kLingering) return;
+  keep(bytes);
+}
+
+void HttpConnection::keep(std::string_view rest) {
+  pending_ = rest;
+  count_unread();
+}
+
+void HttpConnection::count_unread() {
+  const std::size_t held =
+      pending_.size() + (parser_ == nullptr ? 0 : parser_->request().body.size());
+  core_.unread_bytes += held - unread_;  // unsigned: wraps back
+  const bool grew = held > unread_;
+  unread_ = held;
+  if (grew && state_ == State::kReading && core_.unread_bytes > core_.options.limits.unread_bytes) {
+    refuse({503, "too much is being sent at once"});
+  }
+}
+
+void HttpConnection::on_again() {
+  if (!std::exchange(serve_again_, false)) return;
+  if (state_ == State::kReading) serve_pending();
+}
+
+bool HttpConnection::check_header() {
+  if (std::exchange(header_checked_, true)) return true;
+  const auto host = parser_->request().header("host");
+  const bool has_host = !host.empty() || parser_->version() >= 11;
+  if ((has_host && !core_.hosts.allows(host)) ||
+      (!parser_->authority().empty() && !core_.hosts.allows(parser_->authority()))) {
+    refuse({403, "this server does not answer to that host name"});
+    return false;
+  }
+  if (parser_->state() != RequestParser::State::kBody) return true;
+  deadline_ = core_.now() + core_.options.times.body;
+  constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+  if (parser_->expects_continue() && parser_->request().body.empty() &&
+      send_both(fd_.get(), kContinue, {}) != static_cast<ssize_t>(kContinue.size())) {
+    core_.retire(*this);  // 25 bytes always fit unless the connection is broken
+    return false;
+  }
+  return true;
+}
+
+void HttpConnection::respond(std::string_view rest) {
+  const auto parser = std::exchange(parser_, nullptr);
+  HttpRequest& request = parser->request();
+  request.remote = remote_;
+  core_.counters.requests.add();
+  if (parser->version() >= 11 && asks_for_websocket(request)) return upgrade(request, rest);
+  const auto response =
+      fenced(core_, request, [&]() -> HttpResponse { return core_.handler.handle(request); });
+  send(response, {.head_only = request.method == Method::kHead,
+                  .keep_alive = parser->keep_alive() && !core_.is_stopping(),
+                  .version = parser->version(),
+                  .accept_encoding = request.header("accept-encoding"),
+                  .if_none_match = request.header("if-none-match")});
+}
+
+void HttpConnection::upgrade(const HttpRequest& request, std::string_view rest) {
+  const auto accept = check_handshake(request);
+  if (const auto* refusal = std::get_if<Refusal>(&accept)) return refuse(*refusal);
+  if (core_.is_stopping()) return refuse({503, "the server is stopping"});
+  auto stream = std::make_unique<StreamConnection>(core_, peer_key_);
+  using Outcome = std::variant<std::unique_ptr<StreamSession>, HttpResponse>;
+  auto outcome =
+      fenced(core_, request, [&]() -> Outcome { return core_.handler.upgrade(request, *stream); });
+  if (const auto* response = std::get_if<HttpResponse>(&outcome)) {
+    return send(*response, {.keep_alive = true,
+                            .accept_encoding = request.header("accept-encoding"),
+                            .if_none_match = {}});
+  }
+  auto& session = std::get<std::unique_ptr<StreamSession>>(outcome);
+  GPUVIGIL_ASSERT(session != nullptr);
+  auto& begun = *stream;
+  stream->take_over(std::move(fd_), std::move(session));
+  core_.replace(*this, std::move(stream));
+  begun.begin(std::get<std::string>(accept), rest);
+}
+
+void HttpConnection::refuse(const Refusal& refusal) {
+  if (is_retired()) return;
+  core_.counters.refused_requests.add();
+  auto response = core_.handler.refuse(refusal.status, refusal.detail);
+  const auto add = [&](std::string_view name, std::string_view value) {
+    response.headers.emplace_back(name, value);
+  };
+  if (refusal.status == 503) add("Retry-After", "1");
+  if (refusal.status == 426) {
+    add("Sec-WebSocket-Version", "13");
+    add("Upgrade", "websocket");
+  }
+  parser_.reset();
+  pending_.clear();
+  send(response, {.keep_alive = false, .accept_encoding = {}, .if_none_match = {}});
+}
+
+void HttpConnection::send(const HttpResponse& response, const ResponseForm& form) {
+  close_after_ = !form.keep_alive;
+  auto [head, body] = core_.writer.write(response, form);
+  const std::string_view all_of_body = body == nullptr ? std::string_view() : *body;
+  const ssize_t result = send_both(fd_.get(), head, all_of_body);
+  if (result < 0 && !would_block()) return core_.retire(*this);
+  const auto sent = static_cast<std::size_t>(std::max<ssize_t>(result, 0));
+  core_.counters.bytes_out.add(sent);
+  if (sent == head.size() + all_of_body.size()) return finish_response();
+
+  head_ = head.substr(std::min(sent, head.size()));
+  body_at_ = sent - std::min(sent, head.size());
+  body_ = std::move(body);
+  progress_ = 0;
+  deadline_ = core_.now() + core_.options.times.write;
+  state_ = State::kWriting;
+  core_.loop->rewatch(fd_.get(), EPOLLOUT, *this);
+}
+
+void HttpConnection::flush() {
+  const auto body =
+      body_ == nullptr ? std::string_view() : std::string_view(*body_).substr(body_at_);
+  const ssize_t result = send_both(fd_.get(), head_, body);
+  if (result < 0 && would_block()) return;
+  if (result < 0) return core_.retire(*this);
+  auto sent = static_cast<std::size_t>(result);
+  core_.counters.bytes_out.add(sent);
+  progress_ += sent;
+  if (progress_ >= kProgressBytes) {
+    progress_ = 0;
+    deadline_ = core_.now() + core_.options.times.write;
+  }
+  const bool is_all = sent == head_.size() + body.size();
+  const std::size_t of_head = std::min(sent, head_.size());
+  head_.erase(0, of_head);
+  body_at_ += sent - of_head;
+  if (!is_all) return;
+  head_ = {};
+  body_ = nullptr;
+  state_ = State::kReading;
+  core_.loop->rewatch(fd_.get(), EPOLLIN, *this);
+  finish_response();
+  if (!is_retired() && state_ == State::kReading && !pending_.empty()) serve_pending();
+}
+
+void HttpConnection::finish_response() {
+  if (close_after_) return linger();
+  deadline_ = core_.now() + core_.options.times.idle;
+  if (core_.is_stopping() && is_between_requests()) core_.retire(*this);
+}
+
+void HttpConnection::linger() {
+  // Closing now would reset the connection if the client has sent more, and our last words be lost.
+  ::shutdown(fd_.get(), SHUT_WR);
+  parser_.reset();
+  pending_ = {};
+  count_unread();
+  state_ = State::kLingering;
+  deadline_ = core_.now() + core_.options.times.linger;
+}
+
+void HttpConnection::drain() {
+  auto& scratch = core_.scratch;
+  const ssize_t got = ::recv(fd_.get(), scratch.data(), scratch.size(), 0);
+  if (got == 0 || (got < 0 && !would_block())) core_.retire(*this);
+}
+
+void HttpConnection::on_tick(Timestamp now) {
+  if (now < deadline_) return;
+  switch (state_) {
+    case State::kReading:
+      return close_on_timeout();
+    case State::kWriting:
+      core_.counters.timeouts.add();
+      [[fallthrough]];
+    case State::kLingering:
+      return core_.retire(*this);
+  }
+}
+
+void HttpConnection::close_on_timeout() {
+  if (is_between_requests()) return core_.retire(*this);  // idle: nothing was asked
+  core_.counters.timeouts.add();
+  if (header_checked_) return refuse({408, "the body did not come in time"});
+  refuse({408, "the header did not come in time"});
+}
+
+void HttpConnection::on_stop() {
+  if (!is_between_requests()) return;
+  read();  // a request may be on its way from the socket to us
+  if (!is_retired() && is_between_requests()) core_.retire(*this);
+}
+
+}  // namespace gpuvigil
