@@ -6,6 +6,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/assert.h"
 #include "base/clock.h"
@@ -79,8 +80,10 @@ class JsonWriter {
   /// A JSON value that was written before.
   void raw(std::string_view json) { literal(json); }
 
-  /// Cuts the string to what was written. Everything that was begun must have been ended.
+  /// Cuts the string to what was written. Everything that was begun must have been ended; after
+  /// this the writer is done with the string.
   void finish() {
+    if (std::exchange(finished_, true)) return;
     GPUVIGIL_ASSERT(depth_ == 0);
     out_.resize(used_);
   }
@@ -108,6 +111,7 @@ class JsonWriter {
   std::size_t used_;
   unsigned depth_ = 0;
   bool comma_ = false;
+  bool finished_ = false;
   std::int64_t cached_second_ = INT64_MIN;  ///< Whose text `second_text_` is.
   std::array<char, 19> second_text_{};
 };
