@@ -11,11 +11,25 @@ constexpr std::size_t kBlockBytes = 16'384;
 
 }  // namespace
 
-void NameCache::insert(std::string_view name, std::uint32_t device, std::uint64_t hash,
-                       std::uint32_t id) {
+std::uint32_t NameCache::find(std::string_view name, std::uint32_t device) {
+  if (slots_.empty()) return kUnknown;
+  const std::uint64_t hash = hash_name(name, device);
+  const std::size_t mask = slots_.size() - 1;
+  for (std::size_t i = hash & mask;; i = (i + 1) & mask) {
+    const Slot& slot = slots_[i];
+    if (slot.id == kUnknown) return kUnknown;
+    if (slot.hash == hash && slot.device == device && slot.size == name.size() &&
+        same_bytes(slot.name, name.data(), slot.size)) {
+      places_[place_of(name.data())] = {name.data(), slot.name, slot.size, device, slot.id};
+      return slot.id;
+    }
+  }
+}
+
+void NameCache::insert(std::string_view name, std::uint32_t device, std::uint32_t id) {
   if (count_ >= kMaxNames || name_bytes_ + name.size() > kMaxNameBytes) *this = NameCache();
   if (2 * (count_ + 1) > slots_.size()) grow();
-  place({hash, keep(name), name.size(), device, id});
+  place({hash_name(name, device), keep(name), name.size(), device, id});
   ++count_;
 }
 

@@ -14,14 +14,15 @@ namespace gpuvigil::detail {
 
 /// What was already handed in of one cell, and what is new.
 ///
-/// A cell is read while its thread records. Up to four times that is tried until nothing moved
-/// meanwhile; a thread that never pauses is then taken as it is: buckets may hold a few records
+/// A cell is read while its thread records, up to four times until nothing moved meanwhile; a thread
+/// that never pauses is then taken as it is: buckets may hold a few records
 /// that the sums do not yet. Those come with the next reading; nothing is lost or counted twice,
 /// and until then the sum is held within what the buckets allow.
 ///
 /// Threading: the collecting thread.
 struct CellShadow {
-  std::uint64_t calls_seen = 0;
+  std::uint64_t calls_seen = 0;  ///< As the cell said it; `calls` is what the buckets held.
+  std::uint64_t calls = 0;
   std::uint64_t sum_ns = 0;
   double sum_squares_ns2 = 0;
   std::uint64_t memory_calls = 0;
@@ -43,9 +44,8 @@ struct CellShadow {
 
 /// The same of one shard.
 struct ShardShadow {
-  std::uint64_t head = 0;  ///< Of the ring: grows with every record.
-  using Chunk = std::array<CellShadow, RecordShard::kChunkCells>;
-  std::vector<std::unique_ptr<Chunk>> chunks;
+  std::uint64_t head = 0;                          ///< Of the ring: grows with every record.
+  std::vector<std::unique_ptr<CellShadow>> cells;  ///< By id.
 };
 
 }  // namespace gpuvigil::detail

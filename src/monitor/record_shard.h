@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -34,14 +36,29 @@ class SingleWriter {
   std::atomic<T> value_{};
 };
 
+/// SketchScheme::bucket_of for durations below 2^63, in fewer instructions: the exponent and the
+/// first five bits below it are what the upper end of a double holds.
+[[nodiscard]] inline std::uint32_t bucket_of_double(std::uint64_t ns, double as_double) {
+  constexpr std::uint64_t kExponentBias = 1023;
+  constexpr std::uint64_t kFirst =
+      ((kExponentBias + SketchScheme::kExactBits) << SketchScheme::kSubBits) -
+      (1U << SketchScheme::kExactBits);
+  if (ns < (1U << SketchScheme::kExactBits)) return static_cast<std::uint32_t>(ns);
+  constexpr unsigned kMantissaBits = 52;
+  const std::uint64_t top =
+      (std::bit_cast<std::uint64_t>(as_double) >> (kMantissaBits - SketchScheme::kSubBits)) -
+      kFirst;
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(top, SketchScheme::kOverflow));
+}
+
 using RecordPage = std::array<SingleWriter<std::uint32_t>, SketchScheme::kPageBuckets>;
 
 /// What one thread has recorded of one series since the shard was made; it only grows.
 ///
-/// The writer stores `begun`, then extremes, bucket, sums, and `calls` last: a reader that finds
-/// begun == calls after reading what is between them has seen them all at one moment.
+/// The writer stores extremes, then the bucket, then sums, and `calls` last. A reader that takes them
+/// in the opposite order, `calls` first and the buckets last, has seen them all at one moment when
+/// the buckets add up to `calls`.
 struct alignas(64) RecordCell {
-  SingleWriter<std::uint64_t> begun;
   SingleWriter<std::uint64_t> calls;
   SingleWriter<std::uint64_t> sum_ns;
   SingleWriter<double> sum_squares_ns2;
@@ -51,10 +68,10 @@ struct alignas(64) RecordCell {
   SingleWriter<std::uint64_t> interval_max_ns{0};
   SingleWriter<std::int64_t> last_end_ns;
   SingleWriter<std::uint64_t> last_duration_ns;
+  SingleWriter<std::uint64_t> memory_calls;
 
   SingleWriter<std::uint64_t> lowest_ns{std::numeric_limits<std::uint64_t>::max()};
   SingleWriter<std::uint64_t> highest_ns{0};
-  SingleWriter<std::uint64_t> memory_calls;
   SingleWriter<std::uint64_t> memory_bytes;
   SingleWriter<std::uint64_t> largest_memory_bytes;
   std::array<SingleWriter<RecordPage*>, SketchScheme::kPages> pages;
@@ -66,39 +83,42 @@ struct alignas(64) RecordCell {
     for (const auto& page : pages) delete page.own();
   }
 
-  void record(std::uint64_t duration_ns, std::uint64_t memory, std::int64_t now_ns) {
-    const std::uint64_t count = calls.own() + 1;
-    begun.set(count);
-    if (duration_ns < interval_min_ns.own()) {
+  /// False, and nothing is changed, where make_page() has to come first.
+  bool record(std::uint64_t duration_ns, std::uint64_t memory,
+              const std::atomic<std::int64_t>& now_ns) {
+    // Durations are below 2^63; the signed conversion is one instruction.
+    const auto d = static_cast<double>(static_cast<std::int64_t>(duration_ns));
+    const std::uint32_t bucket = bucket_of_double(duration_ns, d);
+    RecordPage* const page = pages[bucket / SketchScheme::kPageBuckets].own();
+    if (page == nullptr) [[unlikely]]
+      return false;
+    if (duration_ns < interval_min_ns.own()) [[unlikely]] {
       if (duration_ns < lowest_ns.own()) lowest_ns.set(duration_ns);
       interval_min_ns.set(duration_ns);
     }
-    if (duration_ns > interval_max_ns.own()) {
+    if (duration_ns > interval_max_ns.own()) [[unlikely]] {
       if (duration_ns > highest_ns.own()) highest_ns.set(duration_ns);
       interval_max_ns.set(duration_ns);
     }
-    const std::uint32_t bucket = SketchScheme::bucket_of(duration_ns);
-    auto& slot = pages[bucket / SketchScheme::kPageBuckets];
-    RecordPage* page = slot.own();
-    if (page == nullptr) [[unlikely]]
-      page = make_page(slot);
     (*page)[bucket % SketchScheme::kPageBuckets].add(1);
     sum_ns.add(duration_ns);
-    // Durations are below 2^63; the signed conversion is one instruction.
-    const auto d = static_cast<double>(static_cast<std::int64_t>(duration_ns));
     sum_squares_ns2.add(d * d);
-    last_end_ns.set(now_ns);
+    last_end_ns.set(now_ns.load(std::memory_order_relaxed));
     last_duration_ns.set(duration_ns);
     if (memory != kNoMemory) {
       memory_calls.add(1);
       memory_bytes.add(memory);
       if (memory > largest_memory_bytes.own()) largest_memory_bytes.set(memory);
     }
-    calls.set(count);
+    calls.add(1);
+    return true;
   }
 
- private:
-  static RecordPage* make_page(SingleWriter<RecordPage*>& slot);
+  /// The page that a record of this duration needs.
+  void make_page(std::uint64_t duration_ns) {
+    auto& slot = pages[SketchScheme::bucket_of(duration_ns) / SketchScheme::kPageBuckets];
+    if (slot.own() == nullptr) slot.set(new RecordPage());
+  }
 };
 
 /// The newest executions of one thread, overwritten in turn. One place is always being written, as
@@ -161,37 +181,45 @@ class RecordRing {
 /// Everything one thread records: a cell for each id it used, its newest executions, and the ids
 /// of the names it used.
 ///
-/// Threading: record() and `names` belong to the thread that holds the shard; the rest may be read
-/// from one other thread.
-struct alignas(64) RecordShard {
-  static constexpr std::uint32_t kChunkCells = 32;
-  static constexpr std::uint32_t kChunks = 2048;
-  static constexpr std::uint32_t kMaxIds = kChunkCells * kChunks;
-  using Chunk = std::array<RecordCell, kChunkCells>;
+/// Threading: record(), make_cell() and `names` belong to the thread that holds the shard; the
+/// rest may be read from one other thread.
+class alignas(64) RecordShard {
+ public:
+  static constexpr std::uint32_t kMaxIds = 65'536;
 
-  RecordShard() = default;
+  /// `now_ns` is read at each record.
+  explicit RecordShard(const std::atomic<std::int64_t>& now_ns);
   RecordShard(const RecordShard&) = delete;
   RecordShard& operator=(const RecordShard&) = delete;
-  ~RecordShard() {
-    for (const auto& chunk : chunks) delete chunk.own();
+  ~RecordShard();
+
+  /// False, and nothing is changed, where make_cell() has to come first. No call leaves this path,
+  /// so that it needs no stack. Requires id < kMaxIds.
+  bool record(std::uint32_t id, std::uint64_t duration_ns, std::uint64_t memory) {
+    RecordCell* const cell = cells_[id].own();
+    if (cell == nullptr) [[unlikely]]
+      return false;
+    if (!cell->record(duration_ns, memory, now_ns_)) [[unlikely]]
+      return false;
+    ring.push(id, duration_ns, memory, cell->last_end_ns.own());
+    return true;
   }
 
-  void record(std::uint32_t id, std::uint64_t duration_ns, std::uint64_t memory,
-              std::int64_t now_ns) {
-    auto& slot = chunks[id / kChunkCells];
-    Chunk* chunk = slot.own();
-    if (chunk == nullptr) [[unlikely]]
-      chunk = make_chunk(slot);
-    (*chunk)[id % kChunkCells].record(duration_ns, memory, now_ns);
-    ring.push(id, duration_ns, memory, now_ns);
-  }
+  /// What a record of this duration needs: once a series, and once a page of its sketch.
+  void make_cell(std::uint32_t id, std::uint64_t duration_ns);
 
-  std::array<SingleWriter<Chunk*>, kChunks> chunks;
+  /// Every id that has a cell is below this.
+  [[nodiscard]] std::uint32_t end_id() const { return end_id_.read(); }
+  [[nodiscard]] RecordCell* cell(std::uint32_t id) const { return cells_[id].read(); }
+
   RecordRing ring;
   NameCache names;
 
  private:
-  static Chunk* make_chunk(SingleWriter<Chunk*>& slot);
+  /// kMaxIds places, of which only the pages of memory that are touched exist.
+  SingleWriter<RecordCell*>* cells_;
+  const std::atomic<std::int64_t>& now_ns_;
+  SingleWriter<std::uint32_t> end_id_;
 };
 
 }  // namespace gpuvigil::detail

@@ -2,6 +2,7 @@
 #include "monitor/recorder.h"
 
 #include <algorithm>
+#include <mutex>
 #include <utility>
 
 #include "base/assert.h"
@@ -9,22 +10,6 @@
 #include "monitor/record_shadow.h"
 
 namespace gpuvigil {
-namespace detail {
-
-RecordPage* RecordCell::make_page(SingleWriter<RecordPage*>& slot) {
-  auto* const page = new RecordPage();
-  slot.set(page);
-  return page;
-}
-
-RecordShard::Chunk* RecordShard::make_chunk(SingleWriter<Chunk*>& slot) {
-  auto* const chunk = new Chunk();
-  slot.set(chunk);
-  return chunk;
-}
-
-}  // namespace detail
-
 namespace {
 
 using detail::RecordShard;
@@ -50,12 +35,14 @@ std::uint64_t new_serial(Recorder* recorder) {
   return serial;
 }
 
-/// The Recorder this thread used last. Trivial, so that reaching it needs no guard.
+/// The Recorder this thread used last. Trivial, so that reaching it needs no guard; "initial-exec",
+/// so that it needs no call, which would cost the path all its registers (16 bytes of the static
+/// TLS block that the loader keeps for libraries that are opened late).
 struct LastUsed {
   std::uint64_t serial = 0;
   RecordShard* shard = nullptr;
 };
-constinit thread_local LastUsed last_used;
+[[gnu::tls_model("initial-exec")]] constinit thread_local LastUsed last_used;
 constinit thread_local bool thread_is_ending = false;
 
 }  // namespace
@@ -109,7 +96,7 @@ Recorder::Recorder(const RecorderLimits& limits, const std::atomic<std::int64_t>
     : limits_(limits),
       now_ns_(now_ns),
       serial_(new_serial(this)),
-      shared_shard_(std::make_unique<RecordShard>()) {
+      shared_shard_(std::make_unique<RecordShard>(now_ns)) {
   GPUVIGIL_ASSERT(limits.max_devices + limits.max_series <= RecordShard::kMaxIds);
   MutexLock lock(mutex_);
   for (std::uint32_t device = 0; device < limits.max_devices; ++device) {
@@ -146,39 +133,53 @@ std::uint32_t Recorder::intern(std::string_view name, std::uint32_t device) {
 }
 
 void Recorder::record(std::uint32_t id, std::uint64_t duration_ns, std::uint64_t memory) {
-  RecordShard* const shard = last_used.serial == serial_ ? last_used.shard : shard_of_this_thread();
-  if (shard == nullptr) [[unlikely]] {
-    record_shared(id, duration_ns, memory);
+  if (last_used.serial == serial_ && last_used.shard->record(id, duration_ns, memory)) [[likely]] {
     return;
   }
-  shard->record(id, duration_ns, memory, now_ns_.load(std::memory_order_relaxed));
+  record_slowly(id, duration_ns, memory);
 }
 
 void Recorder::record(std::string_view name, std::uint32_t device, std::uint64_t duration_ns,
                       std::uint64_t memory) {
+  if (last_used.serial == serial_) [[likely]] {
+    const std::uint32_t id = last_used.shard->names.find_by_place(name, device);
+    if (id != detail::NameCache::kUnknown && last_used.shard->record(id, duration_ns, memory))
+        [[likely]] {
+      return;
+    }
+  }
+  record_by_hash(name, device, duration_ns, memory);
+}
+
+/// The first record of a thread, of a series in it, or of a page.
+void Recorder::record_slowly(std::uint32_t id, std::uint64_t duration_ns, std::uint64_t memory) {
+  RecordShard* shard = shard_of_this_thread();
+  std::unique_lock<Mutex> lock;
+  if (shard == nullptr) {
+    lock = std::unique_lock(shared_mutex_);
+    shard = shared_shard_.get();
+  }
+  shard->make_cell(id, duration_ns);
+  const bool recorded = shard->record(id, duration_ns, memory);
+  GPUVIGIL_ASSERT(recorded);
+}
+
+/// A name that stands where this thread has not seen it before.
+void Recorder::record_by_hash(std::string_view name, std::uint32_t device,
+                              std::uint64_t duration_ns, std::uint64_t memory) {
   RecordShard* const shard = last_used.serial == serial_ ? last_used.shard : shard_of_this_thread();
-  if (shard == nullptr) [[unlikely]] {
-    record_shared(intern(name, device), duration_ns, memory);
+  if (shard == nullptr) {
+    record_slowly(intern(name, device), duration_ns, memory);
     return;
   }
-  const std::uint64_t hash = detail::hash_name(name, device);
-  std::uint32_t id = shard->names.find(name, device, hash);
+  std::uint32_t id = shard->names.find(name, device);
   if (id == detail::NameCache::kUnknown) [[unlikely]] {
-    id = record_name_slowly(*shard, name, device, hash);
+    id = intern(name, device);
+    if (name.size() <= kMaxKernelNameBytes) shard->names.insert(name, device, id);
   }
-  shard->record(id, duration_ns, memory, now_ns_.load(std::memory_order_relaxed));
-}
-
-std::uint32_t Recorder::record_name_slowly(RecordShard& shard, std::string_view name,
-                                           std::uint32_t device, std::uint64_t hash) {
-  const std::uint32_t id = intern(name, device);
-  shard.names.insert(name, device, hash, id);
-  return id;
-}
-
-void Recorder::record_shared(std::uint32_t id, std::uint64_t duration_ns, std::uint64_t memory) {
-  MutexLock lock(shared_mutex_);
-  shared_shard_->record(id, duration_ns, memory, now_ns_.load(std::memory_order_relaxed));
+  if (!shard->record(id, duration_ns, memory)) [[unlikely]] {
+    record_slowly(id, duration_ns, memory);
+  }
 }
 
 RecordShard* Recorder::shard_of_this_thread() {
@@ -202,7 +203,7 @@ RecordShard* Recorder::acquire_shard() {
     return shard;
   }
   if (shards_.size() >= limits_.max_threads) return nullptr;
-  shards_.push_back(std::make_unique<RecordShard>());
+  shards_.push_back(std::make_unique<RecordShard>(now_ns_));
   return shards_.back().get();
 }
 

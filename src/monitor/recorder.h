@@ -89,9 +89,9 @@ class Recorder {
   [[nodiscard]] detail::RecordShard* shard_of_this_thread();
   [[nodiscard]] detail::RecordShard* acquire_shard();
   void release_shard(detail::RecordShard* shard);
-  void record_shared(std::uint32_t id, std::uint64_t duration_ns, std::uint64_t memory);
-  std::uint32_t record_name_slowly(detail::RecordShard& shard, std::string_view name,
-                                   std::uint32_t device, std::uint64_t hash);
+  void record_slowly(std::uint32_t id, std::uint64_t duration_ns, std::uint64_t memory);
+  void record_by_hash(std::string_view name, std::uint32_t device, std::uint64_t duration_ns,
+                      std::uint64_t memory);
 
   /// Where collect() hands in.
   struct Target {

@@ -24,35 +24,32 @@ struct Snapshot {
   std::array<CellShadow::Page, SketchScheme::kPages> pages;
   std::array<bool, SketchScheme::kPages> has_page{};
 
-  /// True when nobody recorded meanwhile.
-  bool read(const RecordCell& cell) {
+  /// In the opposite order of the writer's stores.
+  void read(const RecordCell& cell) {
     calls = cell.calls.read();
+    memory_calls = cell.memory_calls.read();
+    memory_bytes = cell.memory_bytes.read();
+    largest_memory_bytes = cell.largest_memory_bytes.read();
+    last_duration_ns = cell.last_duration_ns.read();
+    last_end_ns = cell.last_end_ns.read();
+    sum_squares_ns2 = cell.sum_squares_ns2.read();
+    sum_ns = cell.sum_ns.read();
     for (std::uint32_t p = 0; p < SketchScheme::kPages; ++p) {
       const RecordPage* const page = cell.pages[p].read();
       has_page[p] = page != nullptr;
       if (page == nullptr) continue;
-      for (std::uint32_t i = 0; i < SketchScheme::kPageBuckets; ++i)
+      for (std::uint32_t i = 0; i < SketchScheme::kPageBuckets; ++i) {
         pages[p][i] = (*page)[i].read();
+      }
     }
-    sum_ns = cell.sum_ns.read();
-    sum_squares_ns2 = cell.sum_squares_ns2.read();
-    last_end_ns = cell.last_end_ns.read();
-    last_duration_ns = cell.last_duration_ns.read();
-    memory_calls = cell.memory_calls.read();
-    memory_bytes = cell.memory_bytes.read();
-    largest_memory_bytes = cell.largest_memory_bytes.read();
-    return cell.begun.read() == calls;
   }
 };
 
-/// Moves the difference of two pages into the list.
-void take_page(std::uint32_t first_bucket, const CellShadow::Page& now, CellShadow::Page& before,
-               std::vector<BucketCount>& buckets) {
+/// Where a page has grown, by how much. Modulo 2^32, as the cell counts.
+void list_growth(std::uint32_t first_bucket, const CellShadow::Page& now,
+                 const CellShadow::Page& before, std::vector<BucketCount>& buckets) {
   for (std::uint32_t i = 0; i < SketchScheme::kPageBuckets; ++i) {
-    const std::uint32_t grown = now[i] - before[i];  // modulo 2^32, as the cell counts
-    if (grown == 0) continue;
-    buckets.push_back({first_bucket + i, grown});
-    before[i] = now[i];
+    if (now[i] != before[i]) buckets.push_back({first_bucket + i, now[i] - before[i]});
   }
 }
 
@@ -81,19 +78,26 @@ SumBounds bounds_of(const std::vector<BucketCount>& buckets) {
 
 bool CellShadow::take(RecordCell& cell, Aggregate& delta, std::vector<BucketCount>& buckets) {
   if (cell.calls.read() == calls_seen) return false;
-  Snapshot now;
-  bool whole = false;
-  for (int i = 0; i < kTries && !whole; ++i) whole = now.read(cell);
-
-  buckets.clear();
-  for (std::uint32_t p = 0; p < SketchScheme::kPages; ++p) {
-    if (!now.has_page[p]) continue;
-    if (!pages[p]) pages[p] = std::make_unique<Page>(Page{});
-    take_page(p * SketchScheme::kPageBuckets, now.pages[p], *pages[p], buckets);
-  }
   delta = {};
   KernelCounters& counters = delta.counters;
-  for (const BucketCount& b : buckets) counters.calls += b.count;
+  Snapshot now;
+  bool whole = false;
+  for (int i = 0; i < kTries && !whole; ++i) {
+    now.read(cell);
+    buckets.clear();
+    counters.calls = 0;
+    for (std::uint32_t p = 0; p < SketchScheme::kPages; ++p) {
+      if (!now.has_page[p]) continue;
+      if (!pages[p]) pages[p] = std::make_unique<Page>(Page{});
+      list_growth(p * SketchScheme::kPageBuckets, now.pages[p], *pages[p], buckets);
+    }
+    for (const BucketCount& b : buckets) counters.calls += b.count;
+    whole = calls + counters.calls == now.calls;
+  }
+  for (const BucketCount& b : buckets) {
+    (*pages[b.bucket / SketchScheme::kPageBuckets])[b.bucket % SketchScheme::kPageBuckets] +=
+        b.count;
+  }
   counters.sum_ns = now.sum_ns - sum_ns;
   if (!whole) {
     const SumBounds bounds = bounds_of(buckets);
@@ -109,6 +113,7 @@ bool CellShadow::take(RecordCell& cell, Aggregate& delta, std::vector<BucketCoun
   delta.largest_memory_bytes = now.largest_memory_bytes;
 
   calls_seen = now.calls;
+  calls += counters.calls;
   sum_ns += counters.sum_ns;
   sum_squares_ns2 = now.sum_squares_ns2;
   memory_calls = now.memory_calls;
@@ -179,16 +184,14 @@ SeriesSlot Recorder::slot_of(std::uint32_t id, const Target& target) {
 void Recorder::collect_shard(const detail::RecordShard& shard, detail::ShardShadow& shadow,
                              std::uint64_t head, const Target& target) {
   Aggregate delta;
-  for (std::uint32_t c = 0; c < detail::RecordShard::kChunks; ++c) {
-    detail::RecordShard::Chunk* const chunk = shard.chunks[c].read();
-    if (chunk == nullptr) continue;
-    if (shadow.chunks.size() <= c) shadow.chunks.resize(c + 1);
-    if (!shadow.chunks[c]) shadow.chunks[c] = std::make_unique<detail::ShardShadow::Chunk>();
-    for (std::uint32_t i = 0; i < detail::RecordShard::kChunkCells; ++i) {
-      if (!(*shadow.chunks[c])[i].take((*chunk)[i], delta, buckets_)) continue;
-      const SeriesSlot slot = slot_of(c * detail::RecordShard::kChunkCells + i, target);
-      target.intake.aggregate(slot, delta);
-    }
+  const std::uint32_t end_id = shard.end_id();
+  if (shadow.cells.size() < end_id) shadow.cells.resize(end_id);
+  for (std::uint32_t id = 0; id < end_id; ++id) {
+    detail::RecordCell* const cell = shard.cell(id);
+    if (cell == nullptr) continue;
+    if (!shadow.cells[id]) shadow.cells[id] = std::make_unique<detail::CellShadow>();
+    if (!shadow.cells[id]->take(*cell, delta, buckets_)) continue;
+    target.intake.aggregate(slot_of(id, target), delta);
   }
   const std::uint64_t readable =
       std::max(shadow.head, head - std::min(head, detail::RecordRing::kReadable));

@@ -217,15 +217,45 @@ TEST(NameCache, ForgetsWhenFullAndFindsEveryNameUntilThen) {
   detail::NameCache cache;
   const auto f = [&](std::uint32_t i) { return std::string(i % 50, 'x') + std::to_string(i); };
   for (std::uint32_t i = 0; i < detail::NameCache::kMaxNames; ++i) {
-    cache.insert(f(i), i % 3, detail::hash_name(f(i), i % 3), i);
+    cache.insert(f(i), i % 3, i);
   }
   for (std::uint32_t i = 0; i < detail::NameCache::kMaxNames; ++i) {
-    ASSERT_EQ(cache.find(f(i), i % 3, detail::hash_name(f(i), i % 3)), i);
-    ASSERT_EQ(cache.find(f(i), 3, detail::hash_name(f(i), 3)), detail::NameCache::kUnknown);
+    ASSERT_EQ(cache.find(f(i), i % 3), i);
+    ASSERT_EQ(cache.find(f(i), 3), detail::NameCache::kUnknown);
   }
-  cache.insert("one more", 0, detail::hash_name("one more", 0), 9);
+  cache.insert("one more", 0, 9);
   EXPECT_EQ(cache.size(), 1U);
-  EXPECT_EQ(cache.find("one more", 0, detail::hash_name("one more", 0)), 9U);
+  EXPECT_EQ(cache.find("one more", 0), 9U);
+}
+
+TEST(NameCache, APlaceWithOtherBytesIsAnotherName) {
+  detail::NameCache cache;
+  std::string name = "a name that is longer than sixteen bytes";
+  cache.insert(name, 0, 1);
+  EXPECT_EQ(cache.find_by_place(name, 0), detail::NameCache::kUnknown);  // not seen here yet
+  EXPECT_EQ(cache.find(name, 0), 1U);
+  EXPECT_EQ(cache.find_by_place(name, 0), 1U);
+  EXPECT_EQ(cache.find_by_place(name, 1), detail::NameCache::kUnknown);
+  for (char& c : name) {  // one byte after the other
+    const char was = std::exchange(c, '#');
+    EXPECT_EQ(cache.find_by_place(name, 0), detail::NameCache::kUnknown);
+    EXPECT_EQ(cache.find(name, 0), detail::NameCache::kUnknown);
+    c = was;
+  }
+  EXPECT_EQ(cache.find_by_place(std::string_view(name).substr(0, 20), 0),
+            detail::NameCache::kUnknown);
+  EXPECT_EQ(cache.find_by_place(name, 0), 1U);
+}
+
+TEST(RecordShard, BucketsByDoubleAreThoseOfTheScheme) {
+  const auto f = [](std::uint64_t ns) {
+    EXPECT_EQ(detail::bucket_of_double(ns, static_cast<double>(ns)), SketchScheme::bucket_of(ns))
+        << ns;
+  };
+  for (std::uint32_t b = 0; b < SketchScheme::kBuckets; ++b) {
+    f(SketchScheme::low(b));
+    f(b == SketchScheme::kOverflow ? INT64_MAX : SketchScheme::end(b) - 1);
+  }
 }
 
 TEST(NameCache, HashTellsNamesOfEveryLengthApart) {
