@@ -20,8 +20,9 @@ struct BracketState {
 };
 
 /// Looks through `blocks` blocks of text for the bracket at which the depth returns to zero.
-/// Strings and escapes are followed, `{}` and `[]` count alike: this finds ends, it validates
-/// nothing. Returns the offset behind that bracket, or kNoBracket with `state` behind the blocks.
+/// Strings and escapes are followed (a backslash also escapes a quote outside of strings, where no
+/// JSON has one), `{}` and `[]` count alike: this finds ends, it validates nothing. Returns the
+/// offset behind that bracket, or kNoBracket with `state` behind the blocks.
 using BracketScan = std::size_t (*)(const char* text, std::size_t blocks, BracketState& state);
 
 inline constexpr std::size_t kNoBracket = SIZE_MAX;

@@ -164,6 +164,7 @@ std::optional<std::uint32_t> KinetoEvents::dense_number(std::uint32_t recorded) 
   const auto dense = static_cast<std::uint32_t>(devices_.size());
   devices_.push_back(recorded);
   dense_.emplace(recorded, dense);
+  sink_.device_found(dense, properties_.device(recorded, is_amd()));
   return dense;
 }
 

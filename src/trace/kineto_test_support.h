@@ -23,7 +23,7 @@ class CollectingVisitor final : public TraceVisitor {
     TraceSummary summary;
   };
 
-  TraceSink& recording_begins(const std::string& name) override {
+  TraceSink& recording_begins(const std::string& name, std::uint64_t /*file_id*/) override {
     recordings.push_back({.name = name, .sink = {}, .summary = {}});
     return recordings.back().sink;
   }

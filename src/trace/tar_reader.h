@@ -37,8 +37,6 @@ class TarReader final : public ByteSource {
   [[nodiscard]] Result<std::size_t> read(std::span<char> into) override;
   [[nodiscard]] std::uint64_t file_position() const override { return archive_.file_position(); }
   [[nodiscard]] std::uint64_t file_size() const override { return archive_.file_size(); }
-  /// Offsets count from the member's first byte.
-  [[nodiscard]] bool is_inflated() const override { return true; }
   [[nodiscard]] std::string damage() const override;
 
  private:

@@ -78,7 +78,7 @@ class FileReading {
 
  private:
   Result<TraceSummary> read_sqlite();
-  Result<TraceSummary> read_json(ByteSource& text, const std::string& name);
+  Result<TraceSummary> read_json(ByteSource& text, const std::string& name, std::uint64_t file_id);
   Result<void> read_archive(ByteSource& archive);
   Result<void> read_member(TarReader& tar);
   void add(TraceSummary summary, std::uint64_t file_id);
@@ -114,18 +114,19 @@ Result<std::vector<TraceSummary>> FileReading::read() {
   if (is_tar(first)) {
     GPUVIGIL_CHECK(read_archive(headed));
   } else {
-    GPUVIGIL_TRY(auto summary, read_json(headed, path_));
+    GPUVIGIL_TRY(auto summary, read_json(headed, path_, file_id_));
     add(std::move(summary), file_id_);
   }
   return std::move(summaries_);
 }
 
 Result<TraceSummary> FileReading::read_sqlite() {
-  return read_nsight(path_, visitor_.recording_begins(path_), progress_);
+  return read_nsight(path_, visitor_.recording_begins(path_, file_id_), progress_);
 }
 
-Result<TraceSummary> FileReading::read_json(ByteSource& text, const std::string& name) {
-  return read_kineto(text, visitor_.recording_begins(name), name, progress_);
+Result<TraceSummary> FileReading::read_json(ByteSource& text, const std::string& name,
+                                            std::uint64_t file_id) {
+  return read_kineto(text, visitor_.recording_begins(name, file_id), name, progress_);
 }
 
 /// An archive: its members, one recording each. One that cannot be read is told of and does not
@@ -165,9 +166,9 @@ Result<void> FileReading::read_member(TarReader& tar) {
   Result<TraceSummary> read = TraceSummary{};
   if (is_gzip(head)) {
     GzipSource inflated(std::make_unique<BorrowedSource>(headed));
-    read = read_json(inflated, name);
+    read = read_json(inflated, name, member_id);
   } else {
-    read = read_json(headed, name);
+    read = read_json(headed, name, member_id);
   }
   if (!read) {
     TraceSummary unreadable;

@@ -20,9 +20,9 @@ class TraceVisitor {
  public:
   virtual ~TraceVisitor() = default;
 
-  /// A recording begins. `name` is the file, or "file:member" in an archive. The sink must live
-  /// until recording_ends().
-  virtual TraceSink& recording_begins(const std::string& name) = 0;
+  /// A recording begins. `name` is the file, or "file:member" in an archive; `file_id` is that of
+  /// its summary. The sink must live until recording_ends().
+  virtual TraceSink& recording_begins(const std::string& name, std::uint64_t file_id) = 0;
 
   /// It has ended; of a member that could not be read, with no events and the reason as its damage.
   virtual void recording_ends(const TraceSummary& summary) = 0;

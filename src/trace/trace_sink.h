@@ -28,19 +28,22 @@ struct TraceMemory {
   std::optional<std::uint64_t> reserved_bytes;
 };
 
-/// Receives what a reader finds, in file order, which is not time order.
-class TraceSink {
- public:
-  virtual ~TraceSink() = default;
-  virtual void execution(const TraceExecution& execution) = 0;
-  virtual void memory(const TraceMemory& memory) = 0;
-};
-
-/// One device of a recording, known at its end.
+/// One device of a recording. All of it is known at the recording's end, in TraceSummary.
 struct TraceDevice {
   std::uint32_t recorded_number = 0;  ///< As the file numbers it; on AMD it counts CPU sockets.
   std::string name;                   ///< Product name; empty where the file does not tell.
   std::optional<std::uint64_t> memory_total_bytes;
+};
+
+/// Receives what a reader finds, in file order, which is not time order.
+class TraceSink {
+ public:
+  virtual ~TraceSink() = default;
+  /// From now on the file speaks of device number `dense`; `known` is what it has said of it so far.
+  /// Readers that cannot tell before the end leave it out.
+  virtual void device_found(std::uint32_t /*dense*/, const TraceDevice& /*known*/) {}
+  virtual void execution(const TraceExecution& execution) = 0;
+  virtual void memory(const TraceMemory& memory) = 0;
 };
 
 /// What is known of a recording once it has been read.
