@@ -31,6 +31,12 @@
   const isNumber = (value) => typeof value === 'number' && Number.isFinite(value);
   const percent = (value) => `${value.toFixed(1)}%`;
   const memory = (mb) => (mb < 10240 ? `${mb.toFixed(0)} MiB` : `${(mb / 1024).toFixed(1)} GiB`);
+  /** "40.6 of 79.6 GiB"; without a total just what is used. */
+  function memoryOf(used, total) {
+    if (!isNumber(total)) return memory(used);
+    if (used < 10240 || total < 10240) return `${memory(used)} of ${memory(total)}`;
+    return `${(used / 1024).toFixed(1)} of ${memory(total)}`;
+  }
   const count = (value) => value.toLocaleString('en-US');
 
   function time(ms) {
@@ -121,7 +127,7 @@
     card.spark.setAttribute('viewBox', `0 0 ${HISTORY - 1} 100`);
     card.line = card.spark.firstElementChild;
     const facts = make('dl', 'facts');
-    for (const label of ['Power', 'Temperature', 'SM clock', 'Memory clock']) {
+    for (const label of ['Power', 'Temp.', 'SM clock', 'Mem. clock']) {
       const value = make('dd', '', '-');
       card.facts[label] = value;
       facts.append(make('div', '', null, make('dt', '', label), value));
@@ -169,20 +175,19 @@
     if (health in HEALTH_MARKS) card.health.classList.add(health);
     setText(card.health, `${HEALTH_MARKS[health] || '?'} ${health}`);
     setText(card.source, `source: ${device.source}`);
-    setText(card.processes,
-        isNumber(device.processes) ? `${device.processes} processes` : '');
+    const many = device.processes === 1 ? 'process' : 'processes';
+    setText(card.processes, isNumber(device.processes) ? `${device.processes} ${many}` : '');
     showMeter(card.utilization, device.gpu_utilization, percent, device.gpu_utilization,
         reasons.gpu_utilization);
-    const total = isNumber(inMemory.total_mb) ? ` of ${memory(inMemory.total_mb)}` : '';
-    showMeter(card.memory, inMemory.used_mb, (mb) => memory(mb) + total, inMemory.percent,
-        (inMemory.reasons || {}).used_mb);
+    showMeter(card.memory, inMemory.used_mb, (mb) => memoryOf(mb, inMemory.total_mb),
+        inMemory.percent, (inMemory.reasons || {}).used_mb);
     const limit = isNumber(device.power_limit_watts) ? `/${device.power_limit_watts.toFixed(0)}` : '';
     show(card.facts.Power, device.power_watts, (w) => `${w.toFixed(0)}${limit} W`,
         reasons.power_watts);
-    show(card.facts.Temperature, device.temperature_celsius, (c) => `${c.toFixed(0)} °C`,
+    show(card.facts['Temp.'], device.temperature_celsius, (c) => `${c.toFixed(0)} °C`,
         reasons.temperature_celsius);
     show(card.facts['SM clock'], device.sm_clock_mhz, (m) => `${m} MHz`, reasons.sm_clock_mhz);
-    show(card.facts['Memory clock'], device.memory_clock_mhz, (m) => `${m} MHz`,
+    show(card.facts['Mem. clock'], device.memory_clock_mhz, (m) => `${m} MHz`,
         reasons.memory_clock_mhz);
     const throttled = device.throttle_reasons || [];
     card.chips.replaceChildren(...throttled.map((reason) =>
@@ -217,8 +222,7 @@
     const inMemory = status.memory || {};
     show(byId('all-utilization'), status.gpu_utilization, percent,
         reasons.gpu_utilization || status.reason);
-    const total = isNumber(inMemory.total_mb) ? ` / ${memory(inMemory.total_mb)}` : '';
-    show(byId('all-memory'), inMemory.used_mb, (mb) => memory(mb) + total,
+    show(byId('all-memory'), inMemory.used_mb, (mb) => memoryOf(mb, inMemory.total_mb),
         (inMemory.reasons || {}).used_mb);
     const watts = status.devices.map((device) => device.power_watts).filter(isNumber);
     show(byId('all-power'), watts.length ? watts.reduce((a, b) => a + b, 0) : null,
@@ -243,7 +247,7 @@
         showMeter(card.utilization, device.gpu_utilization, percent, device.gpu_utilization);
       }
       if (isNumber(device.temperature_celsius)) {
-        show(card.facts.Temperature, device.temperature_celsius, (c) => `${c.toFixed(0)} °C`);
+        show(card.facts['Temp.'], device.temperature_celsius, (c) => `${c.toFixed(0)} °C`);
       }
       drawHistory(card);
     }
