@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "collect/sample_report.h"
+
+#include <cmath>
+
+#include <fmt/format.h>
+
+namespace gpuvigil {
+namespace {
+
+// Beyond what any board has or will have for years; what a broken sensor or driver says is
+// beyond it: all bits set, NaN, 255 %, 4095 degrees.
+constexpr double kMinCelsius = -60;
+constexpr double kMaxCelsius = 200;
+constexpr double kMaxWatts = 20'000;
+constexpr std::uint32_t kMaxMegahertz = 20'000;
+constexpr std::uint64_t kMaxMemoryBytes = std::uint64_t{1} << 50U;
+constexpr std::uint32_t kMaxProcesses = 1U << 22U;  // Linux has no more pids
+
+/// `visit(reading)` for each reading of a sample.
+template <class Visit>
+void for_each_reading(DeviceSample& sample, Visit visit) {
+  visit(sample.gpu_utilization);
+  visit(sample.memory_used);
+  visit(sample.memory_total);
+  visit(sample.temperature);
+  visit(sample.power);
+  visit(sample.power_limit);
+  visit(sample.sm_clock);
+  visit(sample.memory_clock);
+  visit(sample.throttle_reasons);
+  visit(sample.processes);
+}
+
+bool is_within(double value, double low, double high) {
+  return std::isfinite(value) && value >= low && value <= high;
+}
+
+}  // namespace
+
+std::string_view to_string(BackendState state) {
+  switch (state) {
+    case BackendState::kStarting:
+      return "starting";
+    case BackendState::kOk:
+      return "ok";
+    case BackendState::kFailing:
+      return "failing";
+    case BackendState::kHung:
+      return "hung";
+  }
+  return "failing";
+}
+
+std::uint64_t missed_deadlines(const SamplerOptions& options, Timestamp due, Timestamp now) {
+  const Duration over = now - due - options.deadline;
+  if (over <= Duration::zero()) return 0;
+  return 1 + static_cast<std::uint64_t>(over / options.period);
+}
+
+std::shared_ptr<const SampleReport> as_of(const std::shared_ptr<const SampleReport>& report,
+                                          const SamplerOptions& options,
+                                          const std::optional<CallInProgress>& call,
+                                          Timestamp now) {
+  const std::uint64_t missed = missed_deadlines(options, report->next_due, now);
+  if (missed == 0) return report;
+
+  auto stale = std::make_shared<SampleReport>(*report);
+  stale->state = BackendState::kHung;
+  stale->samples_late += missed * report->devices.size();
+  const auto seconds = [now](Timestamp since) {
+    return std::chrono::duration_cast<std::chrono::seconds>(now - since).count();
+  };
+  stale->problem =
+      call ? fmt::format("{}: {} has not answered for {} s", report->backend, call->what,
+                         seconds(call->since))
+           : fmt::format("{}: nothing new for {} s", report->backend, seconds(report->at));
+  for (SampledDevice& device : stale->devices) {
+    // What was missing keeps its reason: "unsupported" and "lost" stay true.
+    for_each_reading(device.sample, [](auto& reading) {
+      if (reading) reading = missing(Missing::kStale);
+    });
+    if (device.sample.health == Health::kOk) device.sample.health = Health::kDegraded;
+  }
+  return stale;
+}
+
+std::uint64_t refuse_nonsense(DeviceSample& sample) {
+  std::uint64_t refused = 0;
+  const auto require = [&refused](auto& reading, auto is_sensible) {
+    if (!reading || is_sensible(reading->count())) return;
+    reading = missing(Missing::kDriverError);
+    ++refused;
+  };
+  const auto is_power = [](double watts) { return is_within(watts, 0, kMaxWatts); };
+  const auto is_clock = [](std::uint32_t mhz) { return mhz <= kMaxMegahertz; };
+
+  require(sample.gpu_utilization, [](double percent) { return is_within(percent, 0, 100); });
+  require(sample.memory_total,
+          [](std::uint64_t bytes) { return bytes > 0 && bytes <= kMaxMemoryBytes; });
+  require(sample.memory_used, [&sample](std::uint64_t bytes) {
+    return bytes <= (sample.memory_total ? sample.memory_total->count() : kMaxMemoryBytes);
+  });
+  require(sample.temperature,
+          [](double celsius) { return is_within(celsius, kMinCelsius, kMaxCelsius); });
+  require(sample.power, is_power);
+  require(sample.power_limit, is_power);
+  require(sample.sm_clock, is_clock);
+  require(sample.memory_clock, is_clock);
+  if (sample.throttle_reasons == UINT32_MAX) {
+    sample.throttle_reasons = missing(Missing::kDriverError);
+    ++refused;
+  }
+  if (sample.processes && *sample.processes > kMaxProcesses) {
+    sample.processes = missing(Missing::kDriverError);
+    ++refused;
+  }
+  if (refused > 0 && sample.health == Health::kOk) sample.health = Health::kDegraded;
+  return refused;
+}
+
+}  // namespace gpuvigil

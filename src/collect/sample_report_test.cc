@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "collect/sample_report.h"
+
+#include <cmath>
+#include <limits>
+
+#include <gtest/gtest.h>
+
+#include "collect/testing_driver.h"
+
+namespace gpuvigil {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::device_named;
+using testing::kNoon;
+using testing::sample_with;
+
+constexpr SamplerOptions kOptions{.period = seconds(1), .deadline = milliseconds(500)};
+
+TEST(SampleReport, ADeadlineIsMissedOnceAPeriod) {
+  const auto f = [](Duration after_due, std::uint64_t want) {
+    EXPECT_EQ(missed_deadlines(kOptions, kNoon, kNoon + after_due), want);
+  };
+  f(seconds(-5), 0);
+  f(milliseconds(0), 0);
+  f(milliseconds(500), 0);
+  f(milliseconds(501), 1);
+  f(milliseconds(1499), 1);
+  f(milliseconds(1500), 2);
+  f(seconds(60), 60);
+}
+
+std::shared_ptr<SampleReport> report_of_two() {
+  auto report = std::make_shared<SampleReport>();
+  report->backend = "fake";
+  report->state = BackendState::kOk;
+  report->at = kNoon;
+  report->next_due = kNoon + seconds(1);
+  report->samples_late = 3;
+  report->devices.push_back({std::make_shared<DeviceInfo>(device_named("GPU-a")), sample_with(70)});
+  report->devices.push_back(
+      {std::make_shared<DeviceInfo>(device_named("GPU-b")), absent_sample(Missing::kLost, kNoon)});
+  return report;
+}
+
+TEST(SampleReport, IsItselfUntilTheNextRoundIsLate) {
+  const std::shared_ptr<const SampleReport> report = report_of_two();
+  EXPECT_EQ(as_of(report, kOptions, {}, kNoon + milliseconds(1500)), report);
+}
+
+TEST(SampleReport, GoesStaleAndCountsWhenTheNextRoundIsLate) {
+  const CallInProgress call{.what = "sample of GPU-a", .since = kNoon + seconds(1)};
+  const auto stale = as_of(report_of_two(), kOptions, call, kNoon + milliseconds(3700));
+  EXPECT_EQ(stale->state, BackendState::kHung);
+  EXPECT_EQ(stale->problem, "fake: sample of GPU-a has not answered for 2 s");
+  EXPECT_EQ(stale->samples_late, 3U + 3U * 2U);
+  const DeviceSample& first = stale->devices[0].sample;
+  EXPECT_EQ(first.gpu_utilization.error(), Missing::kStale);
+  EXPECT_EQ(first.health, Health::kDegraded);
+  // What was missing keeps its reason.
+  EXPECT_EQ(first.memory_used.error(), Missing::kUnsupported);
+  EXPECT_EQ(stale->devices[1].sample.gpu_utilization.error(), Missing::kLost);
+  EXPECT_EQ(stale->devices[1].sample.health, Health::kLost);
+}
+
+TEST(SampleReport, SaysThatNothingIsNewWhenNoCallIsGoingOn) {
+  const auto stale = as_of(report_of_two(), kOptions, {}, kNoon + seconds(10));
+  EXPECT_EQ(stale->problem, "fake: nothing new for 10 s");
+}
+
+TEST(Nonsense, BecomesADriverErrorAndDegradesTheDevice) {
+  const auto f = [](auto member, auto value, bool is_sense) {
+    DeviceSample sample;
+    sample.memory_total = Bytes(1000);
+    sample.*member = value;
+    EXPECT_EQ(refuse_nonsense(sample), is_sense ? 0U : 1U);
+    EXPECT_EQ((sample.*member).has_value(), is_sense);
+    if (!is_sense) {
+      EXPECT_EQ((sample.*member).error(), Missing::kDriverError);
+    }
+    EXPECT_EQ(sample.health, is_sense ? Health::kOk : Health::kDegraded);
+  };
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+  using S = DeviceSample;
+  f(&S::gpu_utilization, Percent(0), true);
+  f(&S::gpu_utilization, Percent(100), true);
+  f(&S::gpu_utilization, Percent(255), false);
+  f(&S::gpu_utilization, Percent(-1), false);
+  f(&S::gpu_utilization, Percent(kNan), false);
+  f(&S::temperature, Celsius(-20), true);
+  f(&S::temperature, Celsius(105), true);
+  f(&S::temperature, Celsius(4095), false);
+  f(&S::temperature, Celsius(-273), false);
+  f(&S::temperature, Celsius(kNan), false);
+  f(&S::power, Watts(0), true);
+  f(&S::power, Watts(-3), false);
+  f(&S::power, Watts(4294967.295), false);
+  f(&S::power, Watts(std::numeric_limits<double>::infinity()), false);
+  f(&S::power_limit, Watts(700), true);
+  f(&S::power_limit, Watts(kNan), false);
+  f(&S::sm_clock, Megahertz(0), true);
+  f(&S::sm_clock, Megahertz(UINT32_MAX), false);
+  f(&S::memory_clock, Megahertz(1593), true);
+  f(&S::memory_clock, Megahertz(UINT32_MAX), false);
+  f(&S::memory_used, Bytes(1000), true);
+  f(&S::memory_used, Bytes(1001), false);
+  f(&S::throttle_reasons, 0x1ffU, true);
+  f(&S::throttle_reasons, UINT32_MAX, false);
+  f(&S::processes, 0U, true);
+  f(&S::processes, UINT32_MAX, false);
+}
+
+TEST(Nonsense, MemoryWithoutItsTotalHasAnAbsoluteLimit) {
+  const auto f = [](std::uint64_t total, std::uint64_t used, std::uint64_t want) {
+    DeviceSample sample;
+    sample.memory_total = Bytes(total);
+    sample.memory_used = Bytes(used);
+    EXPECT_EQ(refuse_nonsense(sample), want);
+  };
+  f(0, 5, 1);
+  f(UINT64_MAX, 5, 1);
+  f(UINT64_MAX, UINT64_MAX, 2);
+  f(10, 5, 0);
+}
+
+TEST(Nonsense, WhatIsAbsentIsNoNonsense) {
+  DeviceSample sample = absent_sample(Missing::kUnsupported, kNoon);
+  EXPECT_EQ(refuse_nonsense(sample), 0U);
+  EXPECT_EQ(sample.power.error(), Missing::kUnsupported);
+}
+
+TEST(BackendState, HasANameForEachState) {
+  EXPECT_EQ(to_string(BackendState::kStarting), "starting");
+  EXPECT_EQ(to_string(BackendState::kOk), "ok");
+  EXPECT_EQ(to_string(BackendState::kFailing), "failing");
+  EXPECT_EQ(to_string(BackendState::kHung), "hung");
+}
+
+}  // namespace
+}  // namespace gpuvigil

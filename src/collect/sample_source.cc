@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "collect/sample_source.h"
+
+#include <utility>
+
+namespace gpuvigil {
+namespace {
+
+// Far beyond what is present at once; partitions that come and go have ever new UUIDs.
+constexpr std::size_t kMaxSlots = 4096;
+
+}  // namespace
+
+SampleSource::SampleSource(std::vector<std::shared_ptr<const Sampler>> samplers) {
+  for (auto& sampler : samplers) fed_.push_back({.sampler = std::move(sampler), .report = {}});
+}
+
+void SampleSource::feed(Timestamp /*until*/, Intake& intake) {
+  for (Fed& fed : fed_) hand_in(fed, intake);
+}
+
+void SampleSource::hand_in(Fed& fed, Intake& intake) {
+  auto report = fed.sampler->report();
+  if (report == fed.report) return;
+  if (slots_.size() > kMaxSlots) slots_.clear();  // asking again gives the same slots
+  for (const SampledDevice& device : report->devices) {
+    auto [slot, is_new] = slots_.try_emplace(device.info->uuid);
+    if (is_new) slot->second = intake.device(*device.info);
+    intake.sample(slot->second, device.sample);
+  }
+  // A report that went stale may count one more than the answer that came a moment later.
+  if (report->samples_late > fed.late) {
+    intake.lost(Loss::kSamplesLate,
+                report->samples_late - std::exchange(fed.late, report->samples_late));
+  }
+  if (report->readings_invalid > fed.invalid) {
+    intake.lost(Loss::kReadingsInvalid,
+                report->readings_invalid - std::exchange(fed.invalid, report->readings_invalid));
+  }
+  fed.report = std::move(report);
+}
+
+}  // namespace gpuvigil

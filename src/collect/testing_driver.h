@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "collect/backend.h"
+#include "model/device.h"
+
+namespace gpuvigil::testing {
+
+/// A moment of a test in this century, so that nothing passes because of zeros.
+inline constexpr Timestamp kNoon = Timestamp(std::chrono::seconds(1'800'000'000));
+
+[[nodiscard]] inline DeviceInfo device_named(std::string uuid) {
+  return {.uuid = std::move(uuid), .name = "Test GPU", .pci_bus_id = {}, .source = "fake"};
+}
+
+[[nodiscard]] inline DeviceSample sample_with(double percent) {
+  DeviceSample sample;
+  sample.gpu_utilization = Percent(percent);
+  sample.memory_used = missing(Missing::kUnsupported);
+  return sample;
+}
+
+/// A driver whose answers a test chooses, call by call, and whose calls it can hold up.
+///
+/// Threading: safe from any thread.
+class FakeDriver : public std::enable_shared_from_this<FakeDriver> {
+ public:
+  explicit FakeDriver(std::shared_ptr<ManualClock> clock) : clock_(std::move(clock)) {}
+
+  // What it answers from now on.
+  void fail_open(std::optional<Error> error) {
+    locked([&] { open_error_ = std::move(error); });
+  }
+  void fail_list(std::optional<Error> error) {
+    locked([&] { list_error_ = std::move(error); });
+  }
+  void list(std::vector<std::string> uuids) {
+    locked([&] {
+      listed_.clear();
+      for (auto& uuid : uuids) listed_.push_back(device_named(std::move(uuid)));
+    });
+  }
+  void answer(const std::string& uuid, Result<DeviceSample> sample) {
+    locked([&] { answers_.insert_or_assign(uuid, std::move(sample)); });
+  }
+  /// Each sample takes this long on the clock.
+  void take(Duration duration) {
+    locked([&] { takes_ = duration; });
+  }
+
+  /// The next sample does not return until release().
+  void hang() {
+    locked([&] { hung_ = true; });
+  }
+  void release() {
+    locked([&] { hung_ = false; });
+    changed_.notify_all();
+  }
+  void wait_until_hanging() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return hanging_; });
+  }
+
+  int opens() {
+    return locked([&] { return opens_; });
+  }
+  int closes() {
+    return locked([&] { return closes_; });
+  }
+
+  [[nodiscard]] BackendOpener opener() {
+    return [self = shared_from_this()] { return self->open(); };
+  }
+
+ private:
+  class Connection final : public Backend {
+   public:
+    explicit Connection(std::shared_ptr<FakeDriver> driver) : driver_(std::move(driver)) {}
+    ~Connection() override {
+      driver_->locked([&] { ++driver_->closes_; });
+    }
+    Result<std::vector<DeviceInfo>> devices() override { return driver_->do_list(); }
+    Result<DeviceSample> sample(const DeviceInfo& device, Timestamp) override {
+      return driver_->do_sample(device.uuid);
+    }
+
+   private:
+    std::shared_ptr<FakeDriver> driver_;
+  };
+
+  Result<std::unique_ptr<Backend>> open() {
+    return locked([&]() -> Result<std::unique_ptr<Backend>> {
+      ++opens_;
+      if (open_error_) return std::unexpected(*open_error_);
+      return std::make_unique<Connection>(shared_from_this());
+    });
+  }
+
+  Result<std::vector<DeviceInfo>> do_list() {
+    return locked([&]() -> Result<std::vector<DeviceInfo>> {
+      if (list_error_) return std::unexpected(*list_error_);
+      return listed_;
+    });
+  }
+
+  Result<DeviceSample> do_sample(const std::string& uuid) {
+    std::unique_lock lock(mutex_);
+    hanging_ = hung_;
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return !hung_; });
+    hanging_ = false;
+    clock_->advance(takes_);
+    const auto found = answers_.find(uuid);
+    return found == answers_.end() ? Result<DeviceSample>(sample_with(50)) : found->second;
+  }
+
+  template <class Work>
+  std::invoke_result_t<Work> locked(Work work) {
+    const std::lock_guard lock(mutex_);
+    return work();
+  }
+
+  const std::shared_ptr<ManualClock> clock_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::optional<Error> open_error_;
+  std::optional<Error> list_error_;
+  std::vector<DeviceInfo> listed_;
+  std::map<std::string, Result<DeviceSample>> answers_;
+  Duration takes_{};
+  bool hung_ = false;
+  bool hanging_ = false;
+  int opens_ = 0;
+  int closes_ = 0;
+};
+
+}  // namespace gpuvigil::testing
