@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 #include <map>
 #include <set>
 #include <utility>
@@ -11,7 +10,6 @@
 
 #include <fmt/format.h>
 
-#include "base/sha256.h"
 #include "base/sqlite.h"
 #include "base/text.h"
 #include "model/kernel.h"
@@ -37,7 +35,6 @@ constexpr std::size_t kMaxDevices = 1024;
 constexpr std::size_t kMaxDeviceNameBytes = 256;
 constexpr std::size_t kMaxMemoryEvents = 4'000'000;
 constexpr std::uint64_t kRowsPerProgress = 16384;
-constexpr std::size_t kIdentityBytes = 1U << 20U;
 constexpr std::string_view kHowToExport = "nsys export --type sqlite";
 
 /// Times of an export, brought to its session: they count from the session's start, or, where the
@@ -55,6 +52,13 @@ struct TimeAxis {
     }
     return epoch_ns;
   }
+};
+
+struct Gpu {
+  OptionalNumber id;    ///< Nsight's own.
+  OptionalNumber cuda;  ///< CUDA's.
+  std::string name;
+  std::optional<std::uint64_t> memory_bytes;
 };
 
 /// One pass over an export.
@@ -76,8 +80,8 @@ class NsightReader {
   Result<void> read_memory();
   Result<void> read_other_spans();
   Result<void> span_of(const std::string& table);
-  Result<void> read_devices();
-  Result<std::map<std::int64_t, std::set<std::int64_t>>> gpus_by_cuda_number();
+  Result<void> read_gpus();
+  [[nodiscard]] TraceDevice describe(std::uint32_t cuda_number) const;
   Result<std::string_view> kernel_name(const SqliteStatement& row, KernelKind& kind);
 
   void hand_in(const SqliteStatement& row, std::string_view name, KernelKind kind);
@@ -92,7 +96,9 @@ class NsightReader {
   detail::NsightSchema schema_;
   TimeAxis axis_;
   std::optional<detail::NsightNames> names_;
-  std::map<std::int64_t, std::uint32_t> devices_;  ///< Recorded number to dense.
+  std::vector<Gpu> gpus_;
+  std::set<std::pair<std::int64_t, std::int64_t>> meant_gpus_;  ///< CUDA's number and a GPU's id.
+  std::map<std::int64_t, std::uint32_t> devices_;               ///< Recorded number to dense.
   TraceSummary summary_;
   std::uint64_t rows_done_ = 0;
   std::uint64_t rows_expected_ = 0;
@@ -185,9 +191,8 @@ OptionalNumber NsightReader::dense_device(OptionalNumber recorded) {
   if (devices_.size() == kMaxDevices) return std::nullopt;
   const auto dense = static_cast<std::uint32_t>(devices_.size());
   devices_.emplace(*recorded, dense);
-  summary_.devices.push_back({.recorded_number = static_cast<std::uint32_t>(*recorded),
-                              .name = {},
-                              .memory_total_bytes = std::nullopt});
+  summary_.devices.push_back(describe(static_cast<std::uint32_t>(*recorded)));
+  sink_.device_found(dense, summary_.devices.back());
   return dense;
 }
 
@@ -367,90 +372,74 @@ Result<void> NsightReader::span_of(const std::string& table) {
   return {};
 }
 
-/// Which GPUs (their id in TARGET_INFO_GPU) a CUDA device number meant: more than one where
-/// processes saw different devices.
-Result<std::map<std::int64_t, std::set<std::int64_t>>> NsightReader::gpus_by_cuda_number() {
-  static constexpr std::array kColumns = {"cudaId", "gpuId"};
-  std::map<std::int64_t, std::set<std::int64_t>> gpus;
-  GPUVIGIL_TRY(auto rows, schema_.select(file_, "TARGET_INFO_CUDA_DEVICE", kColumns));
-  while (rows) {
-    GPUVIGIL_TRY(const bool more, rows->step());
+/// What the export says of the machine's GPUs, and which of them (by their id in TARGET_INFO_GPU) a
+/// CUDA device number meant: more than one where processes saw different devices.
+Result<void> NsightReader::read_gpus() {
+  static constexpr std::array kGpu = {"id", "cuDevice", "name", "totalMemory"};
+  static constexpr std::array kMeant = {"cudaId", "gpuId"};
+  GPUVIGIL_TRY(auto gpus, schema_.select(file_, "TARGET_INFO_GPU", kGpu));
+  while (gpus && gpus_.size() < kMaxDevices) {
+    GPUVIGIL_TRY(const bool more, gpus->step());
     if (!more) break;
-    const OptionalNumber cuda = rows->integer(0);
-    const OptionalNumber gpu = rows->integer(1);
-    if (cuda && gpu && devices_.contains(*cuda) && gpus[*cuda].size() < kMaxDevices) {
-      gpus[*cuda].insert(*gpu);
-    }
+    const std::int64_t bytes = gpus->integer(3).value_or(0);
+    gpus_.push_back({.id = gpus->integer(0),
+                     .cuda = gpus->integer(1) ? gpus->integer(1) : gpus->integer(0),
+                     .name = std::string(truncate_utf8(clean_text(gpus->text(2).value_or("")),
+                                                       kMaxDeviceNameBytes)),
+                     .memory_bytes = bytes > 0 ? std::optional(static_cast<std::uint64_t>(bytes))
+                                               : std::nullopt});
   }
-  return gpus;
+  GPUVIGIL_TRY(auto meant, schema_.select(file_, "TARGET_INFO_CUDA_DEVICE", kMeant));
+  while (meant) {
+    GPUVIGIL_TRY(const bool more, meant->step());
+    if (!more) break;
+    const OptionalNumber cuda = meant->integer(0);
+    const OptionalNumber gpu = meant->integer(1);
+    if (cuda && gpu && meant_gpus_.size() < kMaxDevices * 4) meant_gpus_.emplace(*cuda, *gpu);
+  }
+  return {};
 }
 
 /// The rows' deviceId is CUDA's number. TARGET_INFO_CUDA_DEVICE tells which GPU that was, older
 /// exports have cuDevice in TARGET_INFO_GPU, whose own ids may run the other way.
-Result<void> NsightReader::read_devices() {
-  static constexpr std::array kColumns = {"id", "cuDevice", "name", "totalMemory"};
-  GPUVIGIL_TRY(const auto gpus, gpus_by_cuda_number());
-  GPUVIGIL_TRY(auto rows, schema_.select(file_, "TARGET_INFO_GPU", kColumns));
-  std::set<std::uint32_t> told;
-  while (rows) {
-    GPUVIGIL_TRY(const bool more, rows->step());
-    if (!more) break;
-    const OptionalNumber id = rows->integer(0);
-    const OptionalNumber cuda = rows->integer(1) ? rows->integer(1) : id;
-    const std::string name(
-        truncate_utf8(clean_text(rows->text(2).value_or("")), kMaxDeviceNameBytes));
-    const std::int64_t bytes = rows->integer(3).value_or(0);
-    const auto memory = bytes > 0 ? std::optional(static_cast<std::uint64_t>(bytes)) : std::nullopt;
-    for (const auto& [number, dense] : devices_) {
-      const auto known = gpus.find(number);
-      const bool is_meant =
-          known != gpus.end() ? id && known->second.contains(*id) : cuda == OptionalNumber(number);
-      if (!is_meant) continue;
-      TraceDevice& device = summary_.devices[dense];
-      if (told.insert(dense).second) {
-        device.name = name;
-        device.memory_total_bytes = memory;
-      } else if (device.name != name || device.memory_total_bytes != memory) {
-        device.name.clear();  // several different GPUs went by this number
-        device.memory_total_bytes.reset();
-      }
+TraceDevice NsightReader::describe(std::uint32_t cuda_number) const {
+  TraceDevice device{.recorded_number = cuda_number, .name = {}, .memory_total_bytes = {}};
+  const std::int64_t number = cuda_number;
+  const auto first_meant = meant_gpus_.lower_bound({number, INT64_MIN});
+  const bool is_told = first_meant != meant_gpus_.end() && first_meant->first == number;
+  bool is_first = true;
+  for (const Gpu& gpu : gpus_) {
+    const bool is_meant = is_told ? gpu.id && meant_gpus_.contains({number, *gpu.id})
+                                  : gpu.cuda == OptionalNumber(number);
+    if (!is_meant) continue;
+    if (std::exchange(is_first, false)) {
+      device.name = gpu.name;
+      device.memory_total_bytes = gpu.memory_bytes;
+    } else if (device.name != gpu.name || device.memory_total_bytes != gpu.memory_bytes) {
+      device.name.clear();  // different GPUs went by this number: neither name is true
+      device.memory_total_bytes.reset();
+      break;
     }
   }
-  return {};
+  return device;
 }
 
 Result<TraceSummary> NsightReader::read() {
   GPUVIGIL_TRY(schema_, detail::NsightSchema::read(file_));
   GPUVIGIL_CHECK(refuse_other_databases());
   GPUVIGIL_CHECK(read_session());
+  GPUVIGIL_CHECK(read_gpus());
   GPUVIGIL_CHECK(estimate_rows());
   GPUVIGIL_CHECK(read_kernels());
   GPUVIGIL_CHECK(read_copies(kCopyTable, "copyKind"));
   GPUVIGIL_CHECK(read_copies(kSetTable, "memKind"));
   GPUVIGIL_CHECK(read_memory());
   GPUVIGIL_CHECK(read_other_spans());
-  GPUVIGIL_CHECK(read_devices());
   if (summary_.executions + summary_.executions_unreadable == 0) {
     note("holds no GPU work; record it with nsys profile --trace=cuda");
   }
   if (progress_) progress_(file_.size_bytes(), file_.size_bytes());
   return std::move(summary_);
-}
-
-/// Identifies the content by its length and a MiB of its start, middle and end: the session's
-/// times and the rows' stand there, and a file of gigabytes need not be read twice.
-std::uint64_t identity_of(std::istream& file, std::uint64_t size) {
-  std::string sample = fmt::format("{} ", size);
-  const std::uint64_t last = size > kIdentityBytes ? size - kIdentityBytes : 0;
-  for (const std::uint64_t offset : {std::uint64_t{0}, last / 2, last}) {
-    std::string piece(kIdentityBytes, '\0');
-    file.clear();
-    file.seekg(static_cast<std::streamoff>(offset));
-    file.read(piece.data(), static_cast<std::streamsize>(piece.size()));
-    piece.resize(static_cast<std::size_t>(file.gcount()));
-    sample += piece;
-  }
-  return sha256_prefix(sample);
 }
 
 std::unexpected<Error> with_advice(Error error) {
@@ -468,8 +457,6 @@ Result<TraceSummary> read_nsight(const std::string& path, TraceSink& sink,
   if (!file) return with_advice(std::move(file).error());
   auto summary = NsightReader(*file, sink, progress).read();
   if (!summary) return with_advice(std::move(summary).error());
-  std::ifstream bytes(path, std::ios::binary);
-  summary->file_id = identity_of(bytes, file->size_bytes());
   return summary;
 }
 
@@ -480,7 +467,6 @@ Result<TraceSummary> read_nsight_bytes(const std::string& name, std::span<const 
   const ReadProgress no_progress;
   auto summary = NsightReader(*file, sink, no_progress).read();
   if (!summary) return with_advice(std::move(summary).error());
-  summary->file_id = sha256_prefix({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   return summary;
 }
 

@@ -20,6 +20,8 @@ namespace gpuvigil {
 /// result count from the start of the session, also where the export counted from the Unix epoch
 /// (`--ts-normalize`).
 ///
+/// TraceSummary::file_id is left to the caller, who knows the file.
+///
 /// `progress(done, total)`, if given, is called now and then with bytes of the file, `done` being
 /// an estimate. Memory: the page cache (8 MiB) and the names of kernels (64 MiB at most).
 ///
