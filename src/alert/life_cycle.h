@@ -41,8 +41,10 @@ struct AlertStep {
 
 /// The life of an alert, as a pure function of what was known and what is seen now:
 ///
-///     idle --true--> pending --true for before_firing--> firing --false for before_resolving--> idle
-///            pending --false--> idle                      firing --true--> firing, anew
+///     idle    --true--------------------> pending
+///     pending --true for before_firing--> firing, and says so
+///     pending --false-------------------> idle
+///     firing  --false for before_resolving--> idle, and says so
 ///
 /// No data is no evidence: it moves an alert in neither direction, and the time around it does not
 /// count towards a hold. "Above 90 % for 30 seconds" means 30 seconds that were looked at.

@@ -8,8 +8,8 @@
 
 #include <gtest/gtest.h>
 
-#include "alert/alert_query.h"
 #include "alert/testing_script.h"
+#include "model/alert_query.h"
 #include "model/metric.h"
 
 namespace gpuvigil {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "views/html_view.h"
 
-#include <algorithm>
 #include <span>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "model/alert_query.h"
 #include "views/human.h"
 #include "views/summary.h"
 
@@ -22,7 +22,7 @@ constexpr std::string_view kStyle = R"css(
   --soft: #9198a1; --line: #3d444d; --ok: #1fb8f1; --warn: #f0cf58; --crit: #c96955;
   --bar: #5e71f3; } }
 * { box-sizing: border-box; }
-body { margin: 0 auto; padding: 24px 16px 48px; max-width: 1100px; background: var(--bg);
+body { margin: 0 auto; padding: 24px 16px 48px; max-width: 1280px; background: var(--bg);
   color: var(--text); font: 14px/1.5 system-ui, sans-serif; font-variant-numeric: tabular-nums; }
 h1 { font-size: 20px; margin: 0; } h2 { font-size: 16px; margin: 32px 0 8px; }
 p { margin: 4px 0; } .soft { color: var(--soft); }
@@ -31,7 +31,7 @@ p { margin: 4px 0; } .soft { color: var(--soft); }
 .scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: 8px; }
 table { border-collapse: collapse; width: 100%; }
 caption { text-align: left; padding: 8px 12px; color: var(--soft); }
-th, td { padding: 6px 12px; text-align: right; white-space: nowrap;
+th, td { padding: 6px 10px; text-align: right; white-space: nowrap;
   border-top: 1px solid var(--line); }
 thead th { color: var(--soft); font-weight: 500; background: var(--panel); }
 .text { text-align: left; } th[scope=row] { font-weight: 500; }
@@ -128,6 +128,7 @@ void add_device(Page& page, const DeviceRow& row) {
   page.tag("<tr>");
   page.element("<th scope=\"row\">", fmt::format("{}", row.index), "</th>");
   page.text_cell(row.info->name.empty() ? "-" : row.info->name);
+  page.tag(fmt::format("<td class=\"text {0}\">{0}</td>", to_string(s.health)));
   const auto percent = [](Percent p) { return human_percent(p.count()); };
   page.reading(shown_utilization(row), percent);
   page.reading(row.kernel_busy, percent);
@@ -140,7 +141,7 @@ void add_device(Page& page, const DeviceRow& row) {
   page.cell(span ? human_time(row.activity.kernel_busy_ns) : "-");
   page.cell(span ? human_time(*span) : "-");
   page.text_cell(row.info->source);
-  page.tag(fmt::format("<td class=\"text {0}\">{0}</td></tr>\n", to_string(s.health)));
+  page.tag("</tr>\n");
 }
 
 void add_devices(Page& page, const Frame& frame) {
@@ -151,8 +152,8 @@ void add_devices(Page& page, const Frame& frame) {
     return;
   }
   static constexpr std::string_view kColumns[] = {
-      "GPU",   "<Name",    "Utilization", "Kernel busy", "Memory used", "Memory", "Power",
-      "Temp.", "SM clock", "Busy time",   "Span",        "<Source",     "<Health"};
+      "GPU",   "<Name", "<Health",  "Utilization", "Kernel busy", "Memory used", "Memory",
+      "Power", "Temp.", "SM clock", "Busy time",   "Span",        "<Source"};
   page.begin_table("Every device, with its newest readings", kColumns);
   for (const DeviceRow& row : frame.devices) add_device(page, row);
   page.end_table();
@@ -194,22 +195,21 @@ void add_kernels(Page& page, const KernelList& top) {
 
 void add_alerts(Page& page, const Frame& frame) {
   page.tag("<section><h2>Active alerts</h2>");
-  const auto is_firing = [](const Alert& alert) { return alert.state == AlertState::kFiring; };
-  if (std::ranges::none_of(frame.alerts, is_firing)) {
+  const auto alerts = select_alerts(frame, {.limit = 0});
+  if (alerts.empty()) {
     page.tag("<p>None.</p></section>\n");
     return;
   }
   static constexpr std::string_view kColumns[] = {"<Severity", "<Since", "GPU",
                                                   "<Message",  "Worst",  "Threshold"};
   page.begin_table("Alerts that are firing", kColumns);
-  for (const Alert& alert : frame.alerts) {
-    if (!is_firing(alert)) continue;
-    page.tag(fmt::format("<tr><td class=\"text {0}\">{0}</td>", to_string(alert.severity)));
-    page.text_cell(human_timestamp(alert.began));
-    page.cell(fmt::format("{}", alert.device));
-    page.text_cell(alert.message);
-    page.cell(fmt::format("{:.4g}", alert.value));
-    page.cell(fmt::format("{:.4g}", alert.threshold));
+  for (const Alert* alert : alerts) {
+    page.tag(fmt::format("<tr><td class=\"text {0}\">{0}</td>", to_string(alert->severity)));
+    page.text_cell(human_timestamp(alert->began));
+    page.cell(fmt::format("{}", alert->device));
+    page.text_cell(alert->message);
+    page.cell(fmt::format("{:.4g}", alert->value));
+    page.cell(fmt::format("{:.4g}", alert->threshold));
     page.tag("</tr>\n");
   }
   page.end_table();

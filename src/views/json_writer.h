@@ -30,6 +30,8 @@ class JsonWriter {
   ~JsonWriter() { finish(); }
   JsonWriter(const JsonWriter&) = delete;
   JsonWriter& operator=(const JsonWriter&) = delete;
+  JsonWriter(JsonWriter&&) = delete;
+  JsonWriter& operator=(JsonWriter&&) = delete;
 
   void begin_object() { open('{'); }
   void end_object() { close('}'); }

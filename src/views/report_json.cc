@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
 #include <string>
 
+#include "model/alert_query.h"
 #include "views/json_parts.h"
 #include "views/json_views.h"
 
@@ -76,9 +76,7 @@ void write_report(JsonWriter& json, const Frame& frame, const KernelList& top) {
   json.end_array();
   json.key("active_alerts");
   json.begin_array();
-  for (const Alert& alert : frame.alerts) {
-    if (alert.state == AlertState::kFiring) write_alert(json, alert);
-  }
+  for (const Alert* alert : select_alerts(frame, {.limit = 0})) write_alert(json, *alert);
   json.end_array();
   json.key("devices");
   json.begin_array();
@@ -151,8 +149,7 @@ std::string alerts_json(const Frame& frame, std::span<const Alert* const> select
   for (const Alert* alert : selected) write_alert(json, *alert);
   json.end_array();
   json.key("active_alerts");
-  json.number(static_cast<std::uint64_t>(
-      std::ranges::count(frame.alerts, AlertState::kFiring, &Alert::state)));
+  json.number(count_active_alerts(frame));
   json.key("total_alerts_today");
   json.number(frame.alerts_today);
   json.end_object();

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "model/alert_query.h"
 #include "views/human.h"
 #include "views/text_table.h"
 
@@ -207,14 +208,6 @@ void append_status(std::string& out, const Frame& frame, const DeviceSelection& 
   append_machine(out, devices);
 }
 
-std::vector<const Alert*> firing(const Frame& frame) {
-  std::vector<const Alert*> alerts;
-  for (const Alert& alert : frame.alerts) {
-    if (alert.state == AlertState::kFiring) alerts.push_back(&alert);
-  }
-  return alerts;
-}
-
 void append_summary(std::string& out, const Frame& frame) {
   const KernelSummary kernels = summarize_kernels(frame);
   out += fmt::format("  {} calls, {} of GPU time", human_count(kernels.calls),
@@ -239,7 +232,7 @@ std::string report_text(const Frame& frame, const KernelList& top) {
     out += fmt::format("  and {} more\n", human_count(top.total_kernels - top.rows.size()));
   }
   append_summary(out, frame);
-  const auto alerts = firing(frame);
+  const auto alerts = select_alerts(frame, {.limit = 0});
   out += fmt::format("\nACTIVE ALERTS ({})\n", alerts.size());
   append_alerts(out, alerts);
   append_losses(out, frame.losses);
@@ -267,8 +260,7 @@ std::string alerts_text(const Frame& frame, std::span<const Alert* const> select
   std::string out;
   append_heading(out, frame, "alerts");
   append_alerts(out, selected);
-  out += fmt::format("  {} active, {} began today (UTC)\n",
-                     std::ranges::count(frame.alerts, AlertState::kFiring, &Alert::state),
+  out += fmt::format("  {} active, {} began today (UTC)\n", count_active_alerts(frame),
                      frame.alerts_today);
   return out;
 }

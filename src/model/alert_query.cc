@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "alert/alert_query.h"
+#include "model/alert_query.h"
 
 #include <algorithm>
 
