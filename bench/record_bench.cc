@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -131,92 +132,82 @@ struct SmallShard {
   std::vector<Stat> stats = std::vector<Stat>(kNames);
 };
 
-std::vector<Variant> make_variants(const Input& input, Recorder& recorder, MutexMap& map) {
-  static std::vector<std::uint32_t> ids;
-  for (const std::string& name : input.names) ids.push_back(recorder.intern(name, 0));
-  std::vector<Variant> variants;
-  variants.push_back({"handle",
-                      kCalls,
-                      [&](std::size_t calls) {
-                        return timed(calls, [&](std::size_t i) {
-                          recorder.record(ids[input.name_of[i]], input.durations[i]);
-                        });
-                      },
-                      {},
-                      {}});
-  variants.push_back({"name85",
-                      kCalls,
-                      [&](std::size_t calls) {
-                        return timed(calls, [&](std::size_t i) {
-                          recorder.record(std::string_view(input.names[input.name_of[i]]), 0,
-                                          input.durations[i]);
-                        });
-                      },
-                      {},
-                      {}});
-  // The same names, each at 64 places in memory, as when they are built anew for each call.
-  static std::vector<std::string> copies;
-  for (std::size_t i = 0; i < 64 * kNames; ++i) copies.push_back(input.names[i % kNames]);
-  variants.push_back({"name85_elsewhere",
-                      kCalls,
-                      [&](std::size_t calls) {
-                        return timed(calls, [&](std::size_t i) {
-                          const std::size_t copy = input.name_of[i] + kNames * (i % 64);
-                          recorder.record(std::string_view(copies[copy]), 0, input.durations[i]);
-                        });
-                      },
-                      {},
-                      {}});
-  variants.push_back({"mutex_unordered_map",
-                      kCalls / 8,
-                      [&](std::size_t calls) {
-                        return timed(calls, [&](std::size_t i) {
-                          map.record(input.names[input.name_of[i]], input.durations[i]);
-                        });
-                      },
-                      {},
-                      {}});
-  variants.push_back({"small_shard_by_id",
-                      kCalls,
-                      [&](std::size_t calls) {
-                        SmallShard shard;
-                        const double ns = timed(calls, [&](std::size_t i) {
-                          shard.stats[input.name_of[i]].record(input.durations[i]);
-                          // Another thread could look: nothing is kept in registers.
-                          std::atomic_signal_fence(std::memory_order_seq_cst);
-                        });
-                        return shard.stats[0].calls == 0 ? 0 : ns;
-                      },
-                      {},
-                      {}});
+/// One whose work is the same on any thread: `record(i)` for the i-th input.
+template <class Record>
+Variant variant_of(std::string name, std::size_t calls, Record record) {
+  return {
+      std::move(name), calls, [record](std::size_t count) { return timed(count, record); }, {}, {}};
+}
+
+constexpr std::size_t kOurVariants = 3;
+
+std::vector<Variant> our_variants(const Input& input, Recorder& recorder) {
+  auto ids = std::make_shared<std::vector<std::uint32_t>>();
+  for (const std::string& name : input.names) ids->push_back(recorder.intern(name, 0));
+  return {
+      variant_of("handle", kCalls,
+                 [&, ids](std::size_t i) {
+                   recorder.record((*ids)[input.name_of[i]], input.durations[i]);
+                 }),
+      variant_of("name85", kCalls,
+                 [&](std::size_t i) {
+                   recorder.record(std::string_view(input.names[input.name_of[i]]), 0,
+                                   input.durations[i]);
+                 }),
+      // The name is put together for each call, in the same buffer: its place tells nothing.
+      variant_of("name85_built_anew", kCalls,
+                 [&](std::size_t i) {
+                   thread_local std::array<char, 128> buffer;
+                   const std::string& name = input.names[input.name_of[i]];
+                   std::memcpy(buffer.data(), name.data(), name.size());
+                   recorder.record(std::string_view(buffer.data(), name.size()), 0,
+                                   input.durations[i]);
+                 }),
+  };
+}
+
 #if defined(GPUVIGIL_HAVE_PROMETHEUS_CPP)
+Variant prometheus_variant(const Input& input) {
   static prometheus::Registry registry;
   static std::vector<prometheus::Histogram*> histograms;
   auto& family = prometheus::BuildHistogram().Name("kernel_seconds").Register(registry);
+  const prometheus::Histogram::BucketBoundaries bounds = {1e3, 3e3, 1e4, 3e4, 1e5, 3e5,
+                                                          1e6, 3e6, 1e7, 3e7, 1e8, 3e8};
   for (const std::string& name : input.names) {
-    histograms.push_back(&family.Add(
-        {{"kernel", name}}, prometheus::Histogram::BucketBoundaries{1e3, 3e3, 1e4, 3e4, 1e5, 3e5,
-                                                                    1e6, 3e6, 1e7, 3e7, 1e8, 3e8}));
+    histograms.push_back(&family.Add({{"kernel", name}}, bounds));
   }
-  variants.push_back({"prometheus_cpp",
-                      kCalls / 4,
-                      [&](std::size_t calls) {
-                        return timed(calls, [&](std::size_t i) {
-                          histograms[input.name_of[i]]->Observe(
-                              static_cast<double>(input.durations[i]));
-                        });
-                      },
-                      {},
-                      {}});
+  return variant_of("prometheus_cpp", kCalls / 4, [&](std::size_t i) {
+    histograms[input.name_of[i]]->Observe(static_cast<double>(input.durations[i]));
+  });
+}
+#endif
+
+std::vector<Variant> peers(const Input& input, MutexMap& map) {
+  std::vector<Variant> variants;
+  variants.push_back(variant_of("mutex_unordered_map", kCalls / 8, [&](std::size_t i) {
+    map.record(input.names[input.name_of[i]], input.durations[i]);
+  }));
+  const auto floor = [&](std::size_t calls) {
+    SmallShard shard;
+    const double ns = timed(calls, [&](std::size_t i) {
+      shard.stats[input.name_of[i]].record(input.durations[i]);
+      // Another thread could look: nothing is kept in registers.
+      std::atomic_signal_fence(std::memory_order_seq_cst);
+    });
+    return shard.stats[0].calls == 0 ? 0 : ns;
+  };
+  variants.push_back({"small_shard_by_id", kCalls, floor, {}, {}});
+#if defined(GPUVIGIL_HAVE_PROMETHEUS_CPP)
+  variants.push_back(prometheus_variant(input));
 #endif
   return variants;
 }
 
 void print_row(const std::string& row, double value, const std::string& peer, double peer_value) {
-  std::printf(
-      R"({"bench":"record","row":"%s","value":%.2f,"unit":"ns","peer":"%s","peer_value":%.2f,"ratio":%.3f})"
-      "\n",
-      row.c_str(), value, peer.c_str(), peer_value, value / peer_value);
+  std::printf(R"({"bench":"record","row":"%s","value":%.2f,"unit":"ns",)"
+              R"("peer":"%s","peer_value":%.2f,"ratio":%.3f})"
+              "\n",
+              row.c_str(), value, peer.c_str(), peer_value, value / peer_value);
 }
 
 int run() {
@@ -224,7 +215,8 @@ int run() {
   const std::atomic<std::int64_t> now{1'700'000'000'000'000'000};
   Recorder recorder({}, now);
   MutexMap map;
-  std::vector<Variant> variants = make_variants(input, recorder, map);
+  std::vector<Variant> variants = our_variants(input, recorder);
+  for (Variant& peer : peers(input, map)) variants.push_back(std::move(peer));
   for (int round = 0; round < kRounds; ++round) {
     for (Variant& variant : variants) {
       variant.one.push_back(variant.run(variant.calls));
@@ -232,7 +224,7 @@ int run() {
     }
   }
   const auto ours = [&](std::size_t which, const std::string& row) {
-    for (std::size_t peer = 3; peer < variants.size(); ++peer) {
+    for (std::size_t peer = kOurVariants; peer < variants.size(); ++peer) {
       print_row(row, median(variants[which].one), variants[peer].name, median(variants[peer].one));
       print_row(row + "_two_threads", median(variants[which].two), variants[peer].name,
                 median(variants[peer].two));
@@ -242,7 +234,7 @@ int run() {
   };
   ours(0, "handle");
   ours(1, "name85");
-  ours(2, "name85_elsewhere");
+  ours(2, "name85_built_anew");
   return 0;
 }
 

@@ -14,7 +14,7 @@ namespace gpuvigil::detail {
 
 /// What was already handed in of one cell, and what is new.
 ///
-/// A cell is read while its thread records, up to four times until nothing moved meanwhile; a thread
+/// A cell is read while its thread records, up to four times until nothing moved meanwhile; one
 /// that never pauses is then taken as it is: buckets may hold a few records
 /// that the sums do not yet. Those come with the next reading; nothing is lost or counted twice,
 /// and until then the sum is held within what the buckets allow.

@@ -55,9 +55,9 @@ using RecordPage = std::array<SingleWriter<std::uint32_t>, SketchScheme::kPageBu
 
 /// What one thread has recorded of one series since the shard was made; it only grows.
 ///
-/// The writer stores extremes, then the bucket, then sums, and `calls` last. A reader that takes them
-/// in the opposite order, `calls` first and the buckets last, has seen them all at one moment when
-/// the buckets add up to `calls`.
+/// The writer stores extremes, then the bucket, then sums, and `calls` last. A reader that takes
+/// them in the opposite order, `calls` first and the buckets last, has seen them all at one moment
+/// when the buckets add up to `calls`.
 struct alignas(64) RecordCell {
   SingleWriter<std::uint64_t> calls;
   SingleWriter<std::uint64_t> sum_ns;
