@@ -14,7 +14,7 @@
 // The port between device drivers and everything else:
 //
 //   Backend         one driver API: which devices, and what one of them says now
-//   Poller          one round over one backend: retries, loss and return of devices, sense of values
+//   Poller          one round over a backend: retries, loss and return of devices, sense of values
 //   Sampler         the thread that owns a poller, and what to say while a driver does not answer
 //   SampleSource    hands the newest report of each sampler to the engine
 //

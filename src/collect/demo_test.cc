@@ -145,6 +145,23 @@ TEST(DemoMachine, ThrottlingSlowsWhatComputesAndMakesTheOthersWait) {
             2 * mean_ms(*machine, "AllReduce", DemoMachine::kThrottledGpu, 245));
 }
 
+TEST(DemoMachine, TheOptimizerWaitsForTheLastReduction) {
+  const auto executions = machine_of(1)->step(3);
+  for (std::uint32_t gpu = 0; gpu < DemoMachine::kGpus; ++gpu) {
+    Timestamp reduced{};
+    Timestamp optimizer = Timestamp::max();
+    for (const DemoExecution& execution : executions) {
+      if (execution.gpu != gpu) continue;
+      const DemoKernel& kernel = demo_kernels()[execution.kernel];
+      if (kernel.kind == KernelKind::kCollective) reduced = std::max(reduced, execution.end);
+      if (kernel.name.find("Adam") != std::string_view::npos) {
+        optimizer = std::min(optimizer, execution.start);
+      }
+    }
+    EXPECT_LT(reduced, optimizer);
+  }
+}
+
 TEST(DemoMachine, TheStragglerIsSlowerAndTheOthersWaitForIt) {
   const auto machine = machine_of(1);
   EXPECT_GT(mean_ms(*machine, "gemm", DemoMachine::kStraggler, 100),
@@ -307,6 +324,7 @@ TEST(DemoSource, TellsEachExecutionOfTheMachineOnceAndOnlyWhenItHasEnded) {
       std::ranges::any_of(intake.executions, [](const auto& e) { return !e.memory.has_value(); }));
   source.feed(until - seconds(1), intake);  // going back tells nothing
   EXPECT_EQ(intake.executions.size(), want);
+  EXPECT_EQ(intake.spans[0].size(), 1U);
   EXPECT_FALSE(source.finished());
 }
 
