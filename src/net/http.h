@@ -16,11 +16,12 @@ enum class Method { kGet, kHead, kPost, kPut, kPatch, kDelete, kOptions, kOther 
 /// One HTTP request that was read whole and is well formed.
 struct HttpRequest {
   Method method = Method::kGet;
-  std::string path;  ///< Percent-decoded; starts with '/'; no NUL, no control characters.
-  std::vector<std::pair<std::string, std::string>> query;    ///< Decoded, in order, repeats kept.
-  std::vector<std::pair<std::string, std::string>> headers;  ///< Names in lower case.
-  std::string body;
-  std::string remote;  ///< "127.0.0.1:51234".
+  std::string path = {};  ///< Percent-decoded; starts with '/'; no NUL, no control characters.
+  std::vector<std::pair<std::string, std::string>> query =
+      {};  ///< Decoded, in order, repeats kept.
+  std::vector<std::pair<std::string, std::string>> headers = {};  ///< Names in lower case.
+  std::string body = {};
+  std::string remote = {};  ///< "127.0.0.1:51234".
 
   /// The first header of that (lower case) name, or empty.
   [[nodiscard]] std::string_view header(std::string_view name) const {
@@ -34,8 +35,9 @@ struct HttpRequest {
 struct HttpResponse {
   unsigned status = 200;
   std::string content_type = "application/json";
-  std::shared_ptr<const std::string> body;  ///< Shared: many answers may be the same text.
-  std::vector<std::pair<std::string, std::string>> headers;  ///< Besides those net adds itself.
+  std::shared_ptr<const std::string> body = {};  ///< Shared: many answers may be the same text.
+  std::vector<std::pair<std::string, std::string>> headers =
+      {};  ///< Besides those net adds itself.
 };
 
 /// One WebSocket connection as the application sees it.

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/failpoint.h"
+#include "net/http_client.h"
 #include "net/server_test_kit.h"
 
 namespace gpuvigil {
@@ -13,11 +15,15 @@ using ::testing::AllOf;
 using ::testing::EndsWith;
 using testing::get;
 using ::testing::HasSubstr;
+using testing::kPatience;
 using ::testing::Not;
 using testing::RawClient;
 using ::testing::StartsWith;
 using testing::status_of;
+using testing::TestApp;
 using testing::TestServer;
+
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 TEST(HttpServer, AnswersAGetWithMinimalHeaders) {
   const TestServer server;
@@ -29,7 +35,7 @@ TEST(HttpServer, AnswersAGetWithMinimalHeaders) {
             "0 /echo a=1 b=x y|");
 }
 
-TEST(HttpServer, KeepsTheConnectionAndAnswersPipelinedRequestsInOrder) {
+TEST(HttpServer, AnswersPipelinedRequestsInOrder) {
   const TestServer server;
   RawClient client(server.port());
   std::string all;
@@ -40,6 +46,203 @@ TEST(HttpServer, KeepsTheConnectionAndAnswersPipelinedRequestsInOrder) {
   }
   EXPECT_EQ(server.server->stats().accepted, 1U);
   EXPECT_EQ(server.server->stats().requests, 100U);
+}
+
+TEST(HttpServer, AnswersInOrderBehindALargeResponse) {
+  const TestServer server;
+  RawClient client(server.port(), 4096);
+  client.send(get("/big") + get("/1") + get("/big") + get("/2"));
+  for (const std::string_view next : {"1", "2"}) {
+    const auto big = client.read_response();
+    EXPECT_THAT(big.substr(0, 20), StartsWith("HTTP/1.1 200"));
+    EXPECT_THAT(big.substr(big.size() - 20), EndsWith("xxx"));
+    EXPECT_THAT(client.read_response(), EndsWith("0 /" + std::string(next) + "|"));
+  }
+}
+
+TEST(HttpServer, ReadsARequestThatComesByteByByte) {
+  const TestServer server;
+  RawClient client(server.port());
+  for (const char byte : std::string("POST /echo HTTP/1.1\r\nHost: localhost\r\n"
+                                     "Content-Length: 3\r\n\r\nabc")) {
+    ASSERT_TRUE(client.send({&byte, 1}));
+  }
+  EXPECT_THAT(client.read_response(), EndsWith("2 /echo|abc"));
+}
+
+TEST(HttpServer, LeavesOutTheBodyOfHead) {
+  const TestServer server;
+  RawClient client(server.port());
+  client.send("HEAD /echo HTTP/1.1\r\nHost: localhost\r\n\r\n" + get("/after"));
+  EXPECT_THAT(client.read_response(true), HasSubstr("Content-Length: 8\r\n"));
+  EXPECT_THAT(client.read_response(), EndsWith("0 /after|"));
+}
+
+TEST(HttpServer, SpeaksHttp10) {
+  const TestServer server;
+  RawClient once(server.port());
+  once.send("GET /echo HTTP/1.0\r\n\r\n");
+  EXPECT_THAT(once.read_to_end(), AllOf(HasSubstr("Connection: close\r\n"), EndsWith("0 /echo|")));
+  RawClient kept(server.port());
+  for (int i = 0; i < 2; ++i) {
+    kept.send("GET /echo HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    EXPECT_THAT(kept.read_response(), HasSubstr("Connection: keep-alive\r\n"));
+  }
+}
+
+TEST(HttpServer, ClosesWhereTheClientAsksForIt) {
+  const TestServer server;
+  RawClient client(server.port());
+  client.send(get("/1", "Connection: close\r\n") + get("/2"));
+  EXPECT_THAT(client.read_to_end(), AllOf(HasSubstr("Connection: close\r\n"), EndsWith("0 /1|")));
+  RawClient half_closed(server.port());
+  half_closed.send(get("/3"));
+  half_closed.shut_down_sending();
+  EXPECT_THAT(half_closed.read_to_end(), EndsWith("0 /3|"));
+}
+
+TEST(HttpServer, InvitesABodyThatIsExpected) {
+  const TestServer server;
+  RawClient client(server.port());
+  client.send(
+      "POST /e HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+  EXPECT_EQ(client.read_until("\r\n\r\n"), kContinue);
+  client.send("abc");
+  EXPECT_THAT(client.read_response(), EndsWith("2 /e|abc"));
+  client.send(
+      "POST / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
+      "Content-Length: 99999999\r\n\r\n");
+  EXPECT_EQ(status_of(client.read_to_end()), 413);
+}
+
+TEST(HttpServer, TakesBodiesUpToTheLimit) {
+  const TestServer server;
+  RawClient client(server.port());
+  const std::string body(1024 * 1024, 'b');
+  client.send("POST /e HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1048576\r\n\r\n" + body);
+  const auto response = client.read_response();
+  EXPECT_TRUE(response.ends_with("\r\n\r\n2 /e|" + body));
+}
+
+TEST(HttpServer, RefusesInTheApplicationsWords) {
+  const TestServer server;
+  const auto f = [&](const std::string& wire, int want) {
+    RawClient client(server.port());
+    client.send(wire);
+    const auto response = client.read_to_end();
+    EXPECT_EQ(status_of(response), want) << wire.substr(0, 80);
+    EXPECT_THAT(response, AllOf(HasSubstr("Content-Type: application/problem+json\r\n"),
+                                HasSubstr("Connection: close\r\n"),
+                                HasSubstr("\"status\":" + std::to_string(want))));
+  };
+  f("hello\r\n\r\n", 400);
+  f("GET / HTTP/1.1\r\n\r\n", 400);
+  f("GET /%ff HTTP/1.1\r\nHost: localhost\r\n\r\n", 400);
+  f("GET / HTTP/3.0\r\nHost: localhost\r\n\r\n", 505);
+  f("GET / HTTP/1.1\r\nHost: localhost\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n", 431);
+  f("GET /" + std::string(20'000, 'x') + " HTTP/1.1\r\nHost: localhost\r\n\r\n", 414);
+  f("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1048577\r\n\r\n" +
+        std::string(1'048'577, 'b'),
+    413);
+  f(get("/", "Transfer-Encoding: gzip\r\n"), 501);
+  f(get("/", "Expect: the unexpected\r\n"), 417);
+  EXPECT_EQ(server.server->stats().refused_requests, 9U);
+  EXPECT_EQ(server.server->stats().requests, 0U);
+}
+
+TEST(HttpServer, AnswersToItsOwnNamesOnly) {
+  const TestServer server({.allowed_hosts = {"gpu.example"}});
+  const auto f = [&](std::string_view wire, int want) {
+    RawClient client(server.port());
+    client.send(wire);
+    client.shut_down_sending();
+    EXPECT_EQ(status_of(client.read_to_end()), want) << wire;
+  };
+  f("GET / HTTP/1.1\r\nHost: localhost:8080\r\n\r\n", 200);
+  f("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 200);
+  f("GET / HTTP/1.1\r\nHost: [::1]:1\r\n\r\n", 200);
+  f("GET / HTTP/1.1\r\nHost: GPU.example\r\n\r\n", 200);
+  f("GET http://localhost/ HTTP/1.1\r\nHost: localhost\r\n\r\n", 200);
+  f("GET / HTTP/1.0\r\n\r\n", 200);
+  f("GET / HTTP/1.1\r\nHost: rebound.example\r\n\r\n", 403);
+  f("GET / HTTP/1.1\r\nHost:\r\n\r\n", 403);
+  f("GET / HTTP/1.0\r\nHost: rebound.example\r\n\r\n", 403);
+  f("GET http://rebound.example/ HTTP/1.1\r\nHost: localhost\r\n\r\n", 403);
+  f("POST / HTTP/1.1\r\nHost: rebound.example\r\nContent-Length: 3\r\n\r\nabc", 403);
+}
+
+TEST(HttpServer, SurvivesAnApplicationThatThrows) {
+  const TestServer server;
+  RawClient client(server.port());
+  client.send(get("/throw") + get("/after"));
+  EXPECT_EQ(status_of(client.read_response()), 500);
+  EXPECT_THAT(client.read_response(), EndsWith("0 /after|"));
+}
+
+TEST(HttpServer, CompressesAndTagsWhatIsShared) {
+  TestServer server;
+  server.app.shared = std::make_shared<const std::string>(5000, 'a');
+  RawClient client(server.port());
+  client.send(get("/shared", "Accept-Encoding: gzip\r\n"));
+  const auto first = client.read_response();
+  EXPECT_THAT(first, AllOf(HasSubstr("Content-Encoding: gzip\r\n"), HasSubstr("Vary: ")));
+  EXPECT_LT(first.size(), 500U);
+  const auto at = first.find("ETag: ");
+  ASSERT_NE(at, std::string::npos);
+  const auto etag = first.substr(at + 6, first.find('\r', at) - at - 6);
+  client.send(get("/shared", "If-None-Match: " + etag + "\r\n") + get("/after"));
+  EXPECT_EQ(status_of(client.read_until("\r\n\r\n")), 304);
+  EXPECT_THAT(client.read_response(), EndsWith("0 /after|"));
+}
+
+TEST(HttpServer, ServesAThousandConnectionsAtOnce) {
+  const TestServer server;
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 1000; ++i) clients.push_back(std::make_unique<RawClient>(server.port()));
+  for (int round = 0; round < 2; ++round) {
+    for (const auto& client : clients) ASSERT_TRUE(client->send(get("/echo")));
+    for (const auto& client : clients) ASSERT_THAT(client->read_response(), EndsWith("0 /echo|"));
+  }
+  EXPECT_EQ(server.server->stats().connections, 1000U);
+  clients.clear();
+  EXPECT_TRUE(server.eventually([](const auto& stats) { return stats.connections == 0; }));
+}
+
+TEST(HttpServer, ListensOnIpv6) {
+  TestApp app;
+  auto server = HttpServer::open({.address = "[::1]", .port = 0}, app);
+  if (!server) GTEST_SKIP() << "no IPv6 here: " << server.error().message;
+  std::thread thread([&] { (*server)->run(); });
+  const auto response = http_get("http://" + (*server)->endpoint() + "/echo", kPatience);
+  (*server)->stop(kPatience);
+  thread.join();
+  ASSERT_TRUE(response) << response.error().message;
+  EXPECT_EQ(response->body, "0 /echo|");
+}
+
+TEST(HttpServer, SaysWhyItCannotListen) {
+  TestApp app;
+  const auto f = [&](const HttpServerOptions& options, Errc want, std::string_view text) {
+    const auto server = HttpServer::open(options, app);
+    ASSERT_FALSE(server) << options.address;
+    EXPECT_EQ(server.error().code, want) << server.error().message;
+    EXPECT_THAT(server.error().message, HasSubstr(std::string(text)));
+    EXPECT_THAT(server.error().message, Not(HasSubstr("\n")));
+  };
+  const TestServer taken;
+  f({.port = taken.port()}, Errc::kUnavailable,
+    "cannot listen on 127.0.0.1:" + std::to_string(taken.port()) +
+        ": Address already in use; stop");
+  f({.address = "999.1.1.1"}, Errc::kInvalidArgument, "'999.1.1.1' is not an address");
+  f({.address = ""}, Errc::kInvalidArgument, "'' is not an address");
+  f({.address = "example.com"}, Errc::kInvalidArgument, "'example.com' is not an address");
+  f({.address = "0.0.0.0"}, Errc::kInvalidArgument, "0.0.0.0:8080 can be reached from other");
+  f({.address = "::"}, Errc::kInvalidArgument, "[::]:8080 can be reached from other machines");
+  f({.address = "192.0.2.1", .allow_remote = true}, Errc::kUnavailable,
+    "cannot listen on 192.0.2.1:8080: Cannot assign requested address; take an address of this");
+  const FailpointArmed denied("net.listen");
+  f({.port = 80}, Errc::kPermission,
+    "cannot listen on 127.0.0.1:80: Permission denied; take a port");
 }
 
 }  // namespace

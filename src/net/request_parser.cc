@@ -10,6 +10,7 @@
 
 #include "base/assert.h"
 #include "net/ascii.h"
+#include "net/chunked.h"
 #include "net/target.h"
 
 namespace gpuvigil {
@@ -165,6 +166,7 @@ bool RequestParser::find_header_end(std::string_view bytes) {
 
 std::size_t RequestParser::parse(std::string_view bytes) {
   const bool had_header = grammar_->is_header_done();
+  if (had_header && grammar_->chunked() && bytes.size() < kMinChunkedRest) return 0;
   BeastError error;
   const std::size_t used = grammar_->put(boost::asio::buffer(bytes.data(), bytes.size()), error);
   if (state_ == State::kRefused) return used;

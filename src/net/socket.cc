@@ -11,6 +11,7 @@
 #include <netinet/tcp.h>
 
 #include "base/assert.h"
+#include "base/failpoint.h"
 
 namespace gpuvigil {
 namespace {
@@ -136,6 +137,7 @@ Result<UniqueFd> listen_on(const Endpoint& endpoint) {
   // Accepted sockets inherit it (tcp(7)): answers are whole when they are sent.
   set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY);
   if (endpoint.family() == AF_INET6) set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY);
+  if (failpoint("net.listen")) return cannot_listen(endpoint, EACCES);
   if (::bind(fd.get(), endpoint.data(), endpoint.size()) != 0 ||
       ::listen(fd.get(), SOMAXCONN) != 0) {
     return cannot_listen(endpoint, errno);

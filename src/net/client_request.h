@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "net/client_socket.h"
+#include "net/http_client.h"
+#include "net/response_parser.h"
+
+namespace gpuvigil {
+
+inline constexpr std::size_t kMaxClientHeader = 64 * 1024;
+
+/// The bytes of a GET. Errors: kInvalidArgument for a header with a control character.
+[[nodiscard]] Result<std::string> format_get(const HttpUrl& url, const HttpHeaders& headers);
+
+/// Reads from `socket` until `parser` is done. Errors: those of both.
+[[nodiscard]] Result<void> receive_response(const ClientSocket& socket, ResponseParser& parser,
+                                            const Deadline& deadline);
+
+}  // namespace gpuvigil

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "net/unique_fd.h"
+
+namespace gpuvigil {
+
+/// An address of something that is served: "http://127.0.0.1:8080/api?limit=1".
+struct HttpUrl {
+  std::string host;  ///< A name or a number, IPv6 without brackets.
+  std::uint16_t port = 80;
+  std::string target;  ///< Path and query as they are sent; "/" when there is none.
+
+  /// "127.0.0.1:8080", "[::1]:8080".
+  [[nodiscard]] std::string authority() const;
+};
+
+/// Takes the schemes http and ws. Errors: kInvalidArgument, with what is wrong about `text`.
+[[nodiscard]] Result<HttpUrl> parse_url(std::string_view text);
+
+/// When a client gives up.
+class Deadline {
+ public:
+  explicit Deadline(Duration from_now) : at_(clock_.now() + from_now) {}
+  /// Never negative.
+  [[nodiscard]] Duration left() const { return clock_.until(at_); }
+
+ private:
+  SystemClock clock_;
+  Timestamp at_;
+};
+
+/// A TCP connection to a server whose calls block, but never beyond a deadline.
+class ClientSocket {
+ public:
+  /// Tries every address of the host. Errors: kUnavailable ("cannot connect to ..."), kTimeout.
+  [[nodiscard]] static Result<ClientSocket> connect(const HttpUrl& url, const Deadline& deadline);
+
+  /// Errors: kTimeout, kIo.
+  [[nodiscard]] Result<void> send(std::string_view bytes, const Deadline& deadline) const;
+
+  /// At least one byte into `into`; 0 when the server has closed. Errors: kTimeout, kIo.
+  [[nodiscard]] Result<std::size_t> receive(std::span<char> into, const Deadline& deadline) const;
+
+ private:
+  ClientSocket(UniqueFd fd, std::string authority)
+      : fd_(std::move(fd)), authority_(std::move(authority)) {}
+
+  UniqueFd fd_;
+  std::string authority_;  ///< For messages.
+};
+
+}  // namespace gpuvigil

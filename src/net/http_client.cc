@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/http_client.h"
+
+#include "net/client_request.h"
+#include "net/client_socket.h"
+
+namespace gpuvigil {
+
+Result<ClientResponse> http_get(std::string_view url, Duration timeout,
+                                const HttpHeaders& headers) {
+  const Deadline deadline(timeout);
+  GPUVIGIL_TRY(const HttpUrl parsed, parse_url(url));
+  HttpHeaders all = {{"Connection", "close"}};
+  all.insert(all.end(), headers.begin(), headers.end());
+  GPUVIGIL_TRY(const std::string request, format_get(parsed, all));
+  GPUVIGIL_TRY(const ClientSocket socket, ClientSocket::connect(parsed, deadline));
+  GPUVIGIL_CHECK(socket.send(request, deadline));
+  ResponseParser parser(kMaxClientHeader, kMaxClientBody);
+  GPUVIGIL_CHECK(receive_response(socket, parser, deadline));
+  return std::move(parser.response());
+}
+
+}  // namespace gpuvigil
