@@ -9,7 +9,6 @@
 namespace gpuvigil::detail {
 namespace {
 
-constexpr std::size_t kMaxNameBytes = 64U << 20U;
 constexpr std::size_t kBytesBesideText = 96;  // of the map's node, roughly
 
 /// By number, as CUpti_ActivityMemcpyKind counts them (0 to 10) and nsys goes on (11 to 13).
@@ -31,8 +30,9 @@ bool is_index(std::int64_t number, const std::array<std::string_view, kSize>&) {
 
 }  // namespace
 
-Result<NsightNames> NsightNames::open(SqliteFile& file, bool has_table, bool id_is_key) {
-  NsightNames names(file.name());
+Result<NsightNames> NsightNames::open(SqliteFile& file, bool has_table, bool id_is_key,
+                                      std::size_t max_bytes) {
+  NsightNames names(file.name(), max_bytes);
   if (!has_table) return names;
   if (id_is_key) {
     GPUVIGIL_TRY(names.lookup_, file.prepare("SELECT value FROM StringIds WHERE id = ?1"));
@@ -72,9 +72,9 @@ Result<const NsightName*> NsightNames::keep(std::int64_t id, std::optional<std::
   }
   if (name.found) name.kind = kind_of_kernel(name.text);
   bytes_ += name.text.size() + kBytesBesideText;
-  if (bytes_ > kMaxNameBytes) {
+  if (bytes_ > max_bytes_) {
     return fail(Errc::kTooLarge, fmt::format("{}: more than {} MiB of distinct names", file_name_,
-                                             kMaxNameBytes >> 20U));
+                                             max_bytes_ >> 20U));
   }
   return &names_.emplace(id, std::move(name)).first->second;
 }

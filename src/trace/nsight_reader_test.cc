@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 
 #include "base/failpoint.h"
+#include "base/sqlite.h"
+#include "trace/nsight_names.h"
 #include "trace/nsight_test_support.h"
 
 namespace gpuvigil {
@@ -101,6 +103,34 @@ TEST(NsightReader, ANameBeyondTheLimitKeepsTheIdentityItHasElsewhere) {
   ASSERT_EQ(sink.executions.size(), 1U);
   EXPECT_EQ(sink.executions[0].name, make_kernel_name(longest)->name);
   EXPECT_LE(sink.executions[0].name.size(), kMaxKernelNameBytes);
+}
+
+TEST(NsightReader, NamesBeyondTheLimitAreRefused) {
+  const TemporaryFolder folder;
+  const std::string strings =
+      "INSERT INTO StringIds VALUES (1, hex(zeroblob(400))), (2, hex(zeroblob(400)));";
+  const auto f = [](const std::string& path, bool id_is_key, std::size_t max_bytes, bool fits) {
+    auto file = SqliteFile::open(path);
+    ASSERT_TRUE(file.has_value());
+    auto names = detail::NsightNames::open(*file, true, id_is_key, max_bytes);
+    const bool all = names.has_value() && names->find(1).has_value() &&
+                     names->find(2).has_value() && names->find(1).has_value();
+    EXPECT_EQ(all, fits) << path << " " << max_bytes;
+    if (names.has_value() && !fits) {
+      const auto beyond = names->find(2);
+      ASSERT_FALSE(beyond.has_value());
+      EXPECT_EQ(beyond.error().code, Errc::kTooLarge);
+      EXPECT_TRUE(beyond.error().message.starts_with(path)) << beyond.error().message;
+    }
+  };
+  const auto key =
+      folder.sqlite("key", "CREATE TABLE StringIds(id INTEGER PRIMARY KEY, value TEXT);" + strings);
+  const auto no_key =
+      folder.sqlite("no_key", "CREATE TABLE StringIds(id INTEGER, value TEXT);" + strings);
+  for (const bool has_key : {true, false}) {
+    f(has_key ? key : no_key, has_key, 2000, true);
+    f(has_key ? key : no_key, has_key, 1500, false);
+  }
 }
 
 TEST(NsightReader, CopiesAndSetsAreNamedByTheirNumbers) {

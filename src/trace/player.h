@@ -25,7 +25,7 @@ using TraceFileReader = std::function<Result<std::vector<TraceSummary>>(
 struct PlayerOptions {
   std::vector<std::string> paths;  ///< Recordings and archives of them, at least one.
   bool loop = false;               ///< Begin again at the end.
-  Align align = Align::kStart;
+  ReplayAlign align = ReplayAlign::kStart;
   TimelineLimits limits;
   ReadProgress progress;  ///< Of each file in turn.
   TraceFileReader read = &read_trace;

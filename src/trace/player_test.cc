@@ -147,6 +147,10 @@ TEST(Player, DevicesComeInTheOrderOfFilesMembersAndNumbers) {
                        .summary = summary_of(0, kMs, id, devices)};
     for (std::uint32_t i = 0; i < devices.size(); ++i) {
       made.executions.push_back(run("on " + devices[i].name, 0, kMs, i));
+      made.memories.push_back({.device = i,
+                               .at_ns = 0,
+                               .allocated_bytes = devices[i].recorded_number,
+                               .reserved_bytes = {}});
     }
     return made;
   };
@@ -156,13 +160,20 @@ TEST(Player, DevicesComeInTheOrderOfFilesMembersAndNumbers) {
                     recording("a.tar:rank2", 3, {device(20)})};
   const auto player = player_of(files, {"z", "a.tar", "z"});
   FakeIntake intake;
-  feed(*player, at(kMs), intake);
+  feed(*player, at(kMs - 1), intake);
   std::vector<std::string> got;
   for (const DeviceInfo& info : intake.devices) got.push_back(info.uuid + " " + info.name);
   const std::vector<std::string> want = {
       "REC-0000000000000001-0 gpu2",  "REC-0000000000000001-1 gpu5", "REC-0000000000000003-2 gpu20",
       "REC-0000000000000002-3 gpu10", "REC-0000000000000001-4 gpu2", "REC-0000000000000001-5 gpu5"};
   EXPECT_EQ(got, want);
+  std::vector<std::uint64_t> memory;
+  for (const DeviceSample& sample : intake.samples) {
+    memory.push_back(sample.memory_used.value_or(Bytes(0)).count());
+  }
+  const std::vector<std::uint64_t> of_numbers = {2, 5, 20, 10, 2, 5};
+  EXPECT_EQ(memory, of_numbers);
+  feed(*player, at(kMs), intake);
   for (const auto& [key, sum] : intake.sums) {
     EXPECT_EQ(std::get<1>(key), "on " + intake.devices[std::get<0>(key)].name);
     EXPECT_EQ(sum.calls, 1U);
@@ -180,7 +191,7 @@ TEST(Player, ByWallClockFilesKeepTheirDistance) {
   const FakeFiles files = {{"late", {recording(1'000'000'000'000'000'000, 9 * kMs)}},
                            {"early", {recording(1'000'000'000'000'000'000, 4 * kMs)}},
                            {"epoch", {recording(0, 1'000'000'000'006'000'000)}}};
-  const auto starts = [&](Align align) {
+  const auto starts = [&](ReplayAlign align) {
     const auto player = player_of(files, {"late", "early", "epoch"}, false, align);
     FakeIntake intake;
     feed(*player, at(100 * kMs), intake);
@@ -192,11 +203,11 @@ TEST(Player, ByWallClockFilesKeepTheirDistance) {
     return ms;
   };
   const std::vector<std::int64_t> by_start = {0, 0, 0};
-  EXPECT_EQ(starts(Align::kStart), by_start);
+  EXPECT_EQ(starts(ReplayAlign::kStart), by_start);
   const std::vector<std::int64_t> by_wall = {5, 0, 2};
-  EXPECT_EQ(starts(Align::kWall), by_wall);
+  EXPECT_EQ(starts(ReplayAlign::kWall), by_wall);
 
-  const auto player = player_of(files, {"late", "early"}, false, Align::kWall);
+  const auto player = player_of(files, {"late", "early"}, false, ReplayAlign::kWall);
   FakeIntake intake;
   feed(*player, at(3 * kMs), intake);
   EXPECT_TRUE(intake.covers[0].empty());
@@ -241,7 +252,7 @@ TEST(Player, LossesAreToldOnce) {
 }
 
 TEST(Player, WhatCannotBePlayedIsRefusedInOneLineThatNamesIt) {
-  const auto f = [](FakeFiles files, Align align, Errc code, const std::string& words) {
+  const auto f = [](FakeFiles files, ReplayAlign align, Errc code, const std::string& words) {
     PlayerOptions options;
     for (const auto& [path, recordings] : files) options.paths.push_back(path);
     options.align = align;
@@ -260,21 +271,21 @@ TEST(Player, WhatCannotBePlayedIsRefusedInOneLineThatNamesIt) {
                                        .summary = std::move(summary)}};
   };
   const auto one = run("k", 0, 1);
-  f({{"many", file({one, one, one, one}, summary_of(0, 9))}}, Align::kStart, Errc::kTooLarge,
+  f({{"many", file({one, one, one, one}, summary_of(0, 9))}}, ReplayAlign::kStart, Errc::kTooLarge,
     "many: 4 executions are more than the 3");
-  f({{"names", file({run(std::string(201, 'n'), 0, 1)}, summary_of(0, 9))}}, Align::kStart,
+  f({{"names", file({run(std::string(201, 'n'), 0, 1)}, summary_of(0, 9))}}, ReplayAlign::kStart,
     Errc::kTooLarge, "names: more than 0 MiB of distinct kernel names");
-  f({{"devices", file({run("k", 0, 1, 2)}, summary_of(0, 9))}}, Align::kStart, Errc::kTooLarge,
+  f({{"devices", file({run("k", 0, 1, 2)}, summary_of(0, 9))}}, ReplayAlign::kStart, Errc::kTooLarge,
     "devices: more than 2 devices");
-  f({{"idle", file({}, summary_of(0, 9))}}, Align::kStart, Errc::kInvalidArgument,
+  f({{"idle", file({}, summary_of(0, 9))}}, ReplayAlign::kStart, Errc::kInvalidArgument,
     "idle: holds no GPU work");
-  f({}, Align::kStart, Errc::kInvalidArgument, "no recording to replay");
-  f({{"long", file({one}, summary_of(INT64_MIN, INT64_MAX))}}, Align::kStart,
+  f({}, ReplayAlign::kStart, Errc::kInvalidArgument, "no recording to replay");
+  f({{"long", file({one}, summary_of(INT64_MIN, INT64_MAX))}}, ReplayAlign::kStart,
     Errc::kInvalidArgument, "long: its times span more than a year");
   f({{"a", file({one}, summary_of(0, 9))},
      {"b", file({run("k", 20 * 86'400'000 * kMs, 1)},
                 summary_of(20 * 86'400'000 * kMs, 20 * 86'400'000 * kMs + 1))}},
-    Align::kWall, Errc::kInvalidArgument,
+    ReplayAlign::kWall, Errc::kInvalidArgument,
     "b begins 20 days after a; replay them with --align start");
 
   PlayerOptions options;
