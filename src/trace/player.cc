@@ -21,7 +21,8 @@ std::int64_t period_of(const Timeline& timeline, bool loop) {
 
 }  // namespace
 
-Result<std::unique_ptr<Player>> Player::open(const PlayerOptions& options, Timestamp start) {
+Result<std::unique_ptr<Player>> Player::open(const PlayerOptions& options,
+                                             std::optional<Timestamp> start) {
   TimelineBuilder builder(options.limits);
   for (const std::string& path : options.paths) {
     GPUVIGIL_TRY([[maybe_unused]] const auto summaries,
@@ -32,16 +33,19 @@ Result<std::unique_ptr<Player>> Player::open(const PlayerOptions& options, Times
   return std::unique_ptr<Player>(new Player(std::move(timeline), start, options.loop));
 }
 
-Player::Player(Timeline timeline, Timestamp start, bool loop)
+Player::Player(Timeline timeline, std::optional<Timestamp> start, bool loop)
     : timeline_(std::move(timeline)),
       loop_(loop),
       period_ns_(period_of(timeline_, loop)),
-      loop_start_(start),
+      given_start_(start),
       series_(timeline_.series.size()),
       memory_(timeline_.devices.size()) {}
 
 void Player::feed(Timestamp until, Intake& intake) {
-  if (!begun_) begin(intake);
+  if (!begun_) {
+    loop_start_ = given_start_.value_or(until);
+    begin(intake);
+  }
   std::int64_t now_ns = (until - loop_start_).count();
   while (!finished_ && now_ns >= 0) {
     advance(std::min(now_ns, timeline_.length_ns), intake);

@@ -48,10 +48,11 @@ struct PlayerOptions {
 /// Threading: one thread at a time, the engine's.
 class Player final : public Source {
  public:
-  /// Reads all files. Errors: those of the reader; kTooLarge and kInvalidArgument of
-  /// TimelineBuilder::build.
+  /// Reads all files. `start` is the moment on which the beginning is laid; absent: that of the
+  /// first feed(), so that reading does not eat into the recording. Errors: those of the reader;
+  /// kTooLarge and kInvalidArgument of TimelineBuilder::build.
   [[nodiscard]] static Result<std::unique_ptr<Player>> open(const PlayerOptions& options,
-                                                            Timestamp start);
+                                                            std::optional<Timestamp> start = {});
 
   void feed(Timestamp until, Intake& intake) override;
   [[nodiscard]] bool finished() const override { return finished_; }
@@ -66,7 +67,7 @@ class Player final : public Source {
   [[nodiscard]] Duration period() const { return Duration(period_ns_); }
 
  private:
-  Player(Timeline timeline, Timestamp start, bool loop);
+  Player(Timeline timeline, std::optional<Timestamp> start, bool loop);
 
   void begin(Intake& intake);
   void advance(std::int64_t to_ns, Intake& intake);
@@ -82,7 +83,8 @@ class Player final : public Source {
   Timeline timeline_;
   bool loop_;
   std::int64_t period_ns_;
-  Timestamp loop_start_;  ///< Where the timeline's beginning lies in this loop.
+  std::optional<Timestamp> given_start_;
+  Timestamp loop_start_{};  ///< Where the timeline's beginning lies in this loop.
   bool begun_ = false;
   bool finished_ = false;
   OwnerId owner_{};

@@ -158,7 +158,7 @@ Result<void> TimelineBuilder::check_limits() const {
   return {};
 }
 
-Result<void> TimelineBuilder::align_recordings(Align align) {
+Result<void> TimelineBuilder::align_recordings(ReplayAlign align) {
   const Recording* earliest = nullptr;
   const auto wall = [](const Recording& r) { return Int128{r.base_unix_ns} + *r.first_ns; };
   for (const Recording& recording : recordings_) {
@@ -172,7 +172,7 @@ Result<void> TimelineBuilder::align_recordings(Align align) {
   for (Recording& recording : recordings_) {
     if (!recording.first_ns) continue;
     std::int64_t begin = 0;
-    if (align == Align::kWall) {
+    if (align == ReplayAlign::kWall) {
       const Int128 apart = wall(recording) - wall(*earliest);
       if (apart > kMaxApartNs) {
         return fail(
@@ -237,7 +237,7 @@ void TimelineBuilder::order_devices() {
   for (TimelineMemory& reading : timeline_.memory) reading.device = place[reading.device];
 }
 
-Result<Timeline> TimelineBuilder::build(Align align) && {
+Result<Timeline> TimelineBuilder::build(ReplayAlign align) && {
   GPUVIGIL_CHECK(check_limits());
   GPUVIGIL_CHECK(align_recordings(align));
   shift_times();

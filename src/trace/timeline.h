@@ -16,7 +16,7 @@
 namespace gpuvigil {
 
 /// How the axes of several recordings come to lie on one timeline.
-enum class Align {
+enum class ReplayAlign {
   kStart,  ///< Each recording begins at the timeline's beginning.
   kWall,   ///< They keep the distances of their wall clocks; the earliest begins there.
 };
@@ -85,7 +85,7 @@ class TimelineBuilder final : public TraceVisitor, private TraceSink {
 
   /// Errors: kTooLarge, naming the limit that was passed; kInvalidArgument where the recordings
   /// hold no GPU work, are longer than a year, or by wall clock lie more than a week apart.
-  [[nodiscard]] Result<Timeline> build(Align align) &&;
+  [[nodiscard]] Result<Timeline> build(ReplayAlign align) &&;
 
  private:
   struct Recording {
@@ -107,7 +107,7 @@ class TimelineBuilder final : public TraceVisitor, private TraceSink {
   void extend(std::int64_t from_ns, std::int64_t to_ns);
   void thin_memory();
   [[nodiscard]] Result<void> check_limits() const;
-  [[nodiscard]] Result<void> align_recordings(Align align);
+  [[nodiscard]] Result<void> align_recordings(ReplayAlign align);
   void shift_times();
   void order_devices();
 

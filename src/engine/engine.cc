@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <atomic>
+#include <future>
+#include <map>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/assert.h"
+#include "base/latest.h"
+#include "base/log.h"
+#include "base/task_queue.h"
+
+namespace gpuvigil {
+namespace {
+
+constexpr std::size_t kMaxTasks = 4096;
+constexpr Duration kTick = std::chrono::milliseconds(10);  ///< Age of a recording's time, at most.
+constexpr Duration kLongestPeekPause = std::chrono::milliseconds(50);
+constexpr int kPeekCostFactor = 20;
+/// Frames behind its clock after which the engine gives up on closing each of them.
+constexpr std::int64_t kMostFramesBehind = 20;
+
+/// A device that a program speaks of by number: what it is, only the program knows.
+DeviceInfo recorded_device(std::uint32_t index) {
+  return {.uuid = fmt::format("SDK-{}", index), .name = "", .pci_bus_id = "", .source = "sdk"};
+}
+
+RecorderLimits recorder_limits(const MonitorLimits& limits) {
+  RecorderLimits made;
+  made.max_series = static_cast<std::uint32_t>(limits.table.max_series);
+  return made;
+}
+
+/// The first multiple of `period` since the epoch after `now`: edges fall on whole seconds.
+Timestamp next_multiple(Timestamp now, Duration period) {
+  const std::int64_t step = period.count();
+  return from_unix_ns((to_unix_ns(now) / step + 1) * step);
+}
+
+}  // namespace
+
+struct Engine::Impl {
+  Impl(EngineOptions given, const Clock& timeline)
+      : options(std::move(given)),
+        clock(timeline),
+        since(timeline.now()),
+        coarse_now_ns(to_unix_ns(since)),
+        recorder(recorder_limits(options.limits), coarse_now_ns),
+        monitor(options.limits, since),
+        alerts(options.alerts) {}
+
+  void run();
+  void publish_edge(Timestamp edge);
+  void publish_peek();
+  [[nodiscard]] bool peek_wanted() const { return !peeks.empty() || peek_requested; }
+  std::shared_ptr<Frame> build(Timestamp until, bool is_edge);
+  DeviceSlot slot_of_recorded(std::uint32_t device);
+  [[nodiscard]] Duration time_to_wait(bool peek_wanted, Timestamp next_edge) const;
+
+  /// Runs `work` on the engine's thread and waits for it. False when the engine has ended.
+  bool ask(std::function<void()> work);
+
+  const EngineOptions options;
+  const Clock& clock;
+  const Timestamp since;
+  std::atomic<std::int64_t> coarse_now_ns;  ///< The time that recordings get; see kTick.
+  Recorder recorder;
+  TaskQueue tasks{kMaxTasks};
+  Latest<Frame> latest;
+  std::atomic<std::uint64_t> refused{0};
+  std::atomic<bool> peek_requested{false};
+  std::atomic<bool> finished{false};  ///< Every source is.
+  std::thread thread;
+
+  // Below: the engine's thread only.
+  Monitor monitor;
+  AlertBook alerts;
+  std::vector<std::unique_ptr<Source>> sources;
+  std::vector<Listener> listeners;
+  std::map<std::uint32_t, DeviceSlot> recorded_devices;
+  std::optional<OwnerId> recorder_owner;
+  std::uint64_t seq = 0;
+  Timestamp last_until{};
+  std::vector<std::promise<std::shared_ptr<const Frame>>> peeks;
+  std::chrono::steady_clock::time_point last_build_end{};
+  Duration last_build_cost{};
+};
+
+DeviceSlot Engine::Impl::slot_of_recorded(std::uint32_t device) {
+  const auto known = recorded_devices.find(device);
+  if (known != recorded_devices.end()) return known->second;
+  const DeviceSlot slot = monitor.device(recorded_device(device));
+  recorded_devices.emplace(device, slot);
+  return slot;
+}
+
+std::shared_ptr<Frame> Engine::Impl::build(Timestamp until, bool is_edge) {
+  const auto began = std::chrono::steady_clock::now();
+  last_until = std::max(last_until, until);
+  bool all_finished = true;
+  for (const auto& source : sources) {
+    source->feed(last_until, monitor);
+    all_finished = all_finished && source->finished();
+  }
+  if (recorder.shard_count() > 0) {
+    if (!recorder_owner) recorder_owner = monitor.open_owner();
+    recorder.collect(monitor, *recorder_owner,
+                     [this](std::uint32_t device) { return slot_of_recorded(device); });
+  }
+  monitor.lost(Loss::kExecutionsRefused, refused.exchange(0, std::memory_order_relaxed));
+  auto frame = monitor.build(last_until, is_edge);
+  frame->seq = seq;
+  frame->since = since;
+  if (frame->devices.empty()) frame->no_device_reason = options.no_device_reason;
+  finished = all_finished && !sources.empty();
+  last_build_end = std::chrono::steady_clock::now();
+  last_build_cost = last_build_end - began;
+  return frame;
+}
+
+void Engine::Impl::publish_edge(Timestamp edge) {
+  ++seq;
+  auto frame = build(edge, true);
+  const std::vector<Alert> changes = alerts.update(*frame);
+  alerts.write_to(*frame);
+  const std::shared_ptr<const Frame> published = std::move(frame);
+  latest.set(published);
+  for (const Listener& listener : listeners) listener(published, changes);
+}
+
+void Engine::Impl::publish_peek() {
+  peek_requested = false;
+  auto frame = build(clock.now(), false);
+  alerts.write_to(*frame);
+  const std::shared_ptr<const Frame> published = std::move(frame);
+  latest.set(published);
+  for (auto& waiting : std::exchange(peeks, {})) waiting.set_value(published);
+}
+
+Duration Engine::Impl::time_to_wait(bool peek_wanted, Timestamp next_edge) const {
+  Duration wait = std::min<Duration>(clock.until(next_edge), std::chrono::seconds(1));
+  if (recorder.shard_count() > 0) wait = std::min(wait, kTick);
+  if (peek_wanted) {
+    const Duration pause = std::min(kPeekCostFactor * last_build_cost, kLongestPeekPause);
+    const Duration passed = std::chrono::steady_clock::now() - last_build_end;
+    wait = std::min(wait, std::max(pause - passed, Duration::zero()));
+  }
+  return wait;
+}
+
+void Engine::Impl::run() {
+  Timestamp next_edge = next_multiple(clock.now(), options.frame_period);
+  bool open = true;
+  while (open) {
+    open = tasks.wait_and_run(time_to_wait(peek_wanted(), next_edge));
+    const Timestamp now = clock.now();
+    coarse_now_ns.store(to_unix_ns(now), std::memory_order_relaxed);
+    if (now >= next_edge) {
+      const std::int64_t behind = (now - next_edge) / options.frame_period;
+      // A machine that slept, or a replay faster than frames can be closed: one frame then covers
+      // what several would have; nothing is lost, it is only told in larger steps.
+      if (behind > kMostFramesBehind) next_edge += behind * options.frame_period;
+      publish_edge(next_edge);
+      next_edge += options.frame_period;
+    }
+    if (peek_wanted() && time_to_wait(true, now + std::chrono::hours(1)) == Duration::zero()) {
+      publish_peek();
+    }
+  }
+  const auto last = latest.get();
+  for (auto& waiting : peeks) waiting.set_value(last);
+}
+
+bool Engine::Impl::ask(std::function<void()> work) {
+  GPUVIGIL_ASSERT(std::this_thread::get_id() != thread.get_id());
+  auto done = std::make_shared<std::promise<void>>();
+  auto waiting = done->get_future();
+  const bool taken = tasks.post([done, work = std::move(work)] {
+    work();
+    done->set_value();
+  });
+  if (!taken) return false;
+  waiting.wait();
+  return true;
+}
+
+Engine::Engine(EngineOptions options, const Clock& clock)
+    : impl_(std::make_unique<Impl>(std::move(options), clock)) {
+  GPUVIGIL_ASSERT(impl_->options.frame_period > Duration::zero());
+}
+
+Engine::~Engine() {
+  stop();
+}
+
+void Engine::add_source(std::unique_ptr<Source> source) {
+  GPUVIGIL_ASSERT(!impl_->thread.joinable());
+  impl_->sources.push_back(std::move(source));
+}
+
+void Engine::add_listener(Listener listener) {
+  GPUVIGIL_ASSERT(!impl_->thread.joinable());
+  impl_->listeners.push_back(std::move(listener));
+}
+
+void Engine::start() {
+  GPUVIGIL_ASSERT(!impl_->thread.joinable() && impl_->seq == 0);
+  impl_->publish_edge(impl_->since);
+  impl_->thread = std::thread([this] { impl_->run(); });
+}
+
+void Engine::stop() {
+  impl_->tasks.close();
+  if (impl_->thread.joinable()) impl_->thread.join();
+}
+
+std::shared_ptr<const Frame> Engine::frame() const {
+  return impl_->latest.get();
+}
+
+std::shared_ptr<const Frame> Engine::peek() {
+  auto promise = std::make_shared<std::promise<std::shared_ptr<const Frame>>>();
+  auto waiting = promise->get_future();
+  GPUVIGIL_ASSERT(std::this_thread::get_id() != impl_->thread.get_id());
+  const bool taken =
+      impl_->tasks.post([this, promise] { impl_->peeks.push_back(std::move(*promise)); });
+  return taken ? waiting.get() : impl_->latest.get();
+}
+
+void Engine::request_peek() {
+  if (impl_->peek_requested.exchange(true)) return;  // one that is on its way serves us too
+  const bool taken = impl_->tasks.post([] {});       // wakes the thread
+  if (!taken) impl_->peek_requested = false;
+}
+
+KernelList Engine::kernels(const Frame& frame, const KernelQuery& query) {
+  return query_kernels(frame, query, [this](std::span<const PercentileRequest> requests) {
+    std::vector<Percentiles> answers(requests.size());
+    impl_->ask([&] {
+      for (std::size_t i = 0; i < requests.size(); ++i) {
+        const PercentileRequest& one = requests[i];
+        const auto sketch = impl_->monitor.sketch_of(one.kernel_id, one.kind, one.devices);
+        if (sketch) answers[i] = percentiles(*sketch, one.min_ns, one.max_ns);
+      }
+    });
+    return answers;
+  });
+}
+
+LatencySketch Engine::sketch(std::uint64_t kernel_id, KernelKind kind,
+                             std::span<const std::uint32_t> devices) {
+  LatencySketch found;
+  impl_->ask([&] {
+    if (auto sketch = impl_->monitor.sketch_of(kernel_id, kind, devices))
+      found = std::move(*sketch);
+  });
+  return found;
+}
+
+Recorder& Engine::recorder() {
+  return impl_->recorder;
+}
+
+void Engine::update_device(std::uint32_t recorded_device, const DeviceSample& sample) {
+  impl_->ask([&] { impl_->monitor.sample(impl_->slot_of_recorded(recorded_device), sample); });
+}
+
+void Engine::count_refused() {
+  impl_->refused.fetch_add(1, std::memory_order_relaxed);
+}
+
+const Clock& Engine::clock() const {
+  return impl_->clock;
+}
+
+bool Engine::sources_finished() const {
+  return impl_->finished;
+}
+
+}  // namespace gpuvigil

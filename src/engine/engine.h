@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "alert/alert_book.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "engine/query.h"
+#include "model/frame.h"
+#include "model/source.h"
+#include "monitor/monitor.h"
+#include "monitor/recorder.h"
+
+namespace gpuvigil {
+
+struct EngineOptions {
+  Duration frame_period = std::chrono::seconds(1);  ///< 100 ms to 10 s, on the timeline.
+  MonitorLimits limits;
+  AlertSettings alerts;
+  std::string no_device_reason;  ///< Shown while there is no device.
+};
+
+/// The one writer: closes a frame at every edge of its timeline and publishes it.
+///
+///     sources --feed--> monitor --build--> frame --alerts--> published --> listeners
+///
+/// A peek is a frame made between two edges, on demand. It waits until the last build is twenty
+/// times its own cost away, at most 50 ms, so that peeks never take more than a twentieth of a
+/// core however many are asked for.
+///
+/// Threading: start() makes the engine's thread; sources, the monitor and the listeners are only
+/// touched there. frame(), peek(), ask() and the recorder are safe from any thread.
+class Engine {
+ public:
+  /// `clock` is the timeline and must outlive the engine.
+  Engine(EngineOptions options, const Clock& clock);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  /// Before start() only.
+  void add_source(std::unique_ptr<Source> source);
+
+  /// Called on the engine's thread with each published edge, after its alerts were reckoned, and
+  /// with what changed among the alerts. Before start() only.
+  using Listener =
+      std::function<void(const std::shared_ptr<const Frame>&, std::span<const Alert> changes)>;
+  void add_listener(Listener listener);
+
+  /// Publishes the first frame before it returns. Called at most once.
+  void start();
+
+  /// Ends the thread; the last frame stays readable. Idempotent.
+  void stop();
+
+  /// The newest frame, edge or peek. Never null after start().
+  [[nodiscard]] std::shared_ptr<const Frame> frame() const;
+
+  /// A frame whose collection begins after this call: what was recorded before is in it.
+  /// After stop(): the last frame.
+  [[nodiscard]] std::shared_ptr<const Frame> peek();
+
+  /// Asks for a peek to be published, and does not wait for it.
+  void request_peek();
+
+  /// Answers a kernel query from `frame`; what the frame does not hold is asked of the monitor.
+  [[nodiscard]] KernelList kernels(const Frame& frame, const KernelQuery& query);
+
+  /// The latency sketch of one kernel over some devices; empty when it is not known any more.
+  [[nodiscard]] LatencySketch sketch(std::uint64_t kernel_id, KernelKind kind,
+                                     std::span<const std::uint32_t> devices);
+
+  /// Where programs record kernels that they ran themselves.
+  [[nodiscard]] Recorder& recorder();
+
+  /// Books a sample that this program tells of its own device; it is in the next frame.
+  void update_device(std::uint32_t recorded_device, const DeviceSample& sample);
+
+  /// Counts a recording call that was refused for its arguments.
+  void count_refused();
+
+  [[nodiscard]] const Clock& clock() const;
+
+  /// True once every source has nothing more to come; false without sources.
+  [[nodiscard]] bool sources_finished() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace gpuvigil

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/engine.h"
+
+#include <atomic>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+namespace gpuvigil {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// One execution of 10 µs at each whole millisecond since its first feed.
+class TickingSource final : public Source {
+ public:
+  explicit TickingSource(Timestamp start, std::uint64_t count = UINT64_MAX)
+      : next_(start), left_(count) {}
+
+  void feed(Timestamp until, Intake& intake) override {
+    if (!opened_) {
+      opened_ = true;
+      owner_ = intake.open_owner();
+      device_ = intake.device({.uuid = "T-0", .name = "", .pci_bus_id = "", .source = "test"});
+    }
+    const SeriesSlot series = intake.series(owner_, device_, "tick", KernelKind::kCompute);
+    for (; left_ > 0 && next_ + 1ms <= until; next_ += 1ms, --left_) {
+      intake.activity(device_, KernelKind::kCompute, next_, next_ + 10us);
+      intake.execution(series, {.start = next_, .end = next_ + 10us, .duration = 10us});
+    }
+  }
+  [[nodiscard]] bool finished() const override { return left_ == 0; }
+
+ private:
+  Timestamp next_;
+  std::uint64_t left_;
+  bool opened_ = false;
+  OwnerId owner_{};
+  DeviceSlot device_{};
+};
+
+std::uint64_t calls(const Frame& frame) {
+  return frame.kernels.empty() ? 0 : frame.kernels.front().counters.calls;
+}
+
+TEST(Engine, TheFirstFrameIsThereWhenStartReturns) {
+  const SystemClock clock;
+  Engine engine({.no_device_reason = "none here"}, clock);
+  engine.start();
+  ASSERT_NE(engine.frame(), nullptr);
+  EXPECT_EQ(engine.frame()->seq, 1U);
+  EXPECT_EQ(engine.frame()->no_device_reason, "none here");
+}
+
+TEST(Engine, FramesCloseOnWholePeriodsAndSumUpToEverything) {
+  const SystemClock clock;
+  Engine engine({.frame_period = 100ms}, clock);
+  engine.add_source(std::make_unique<TickingSource>(clock.now(), 300));
+  std::atomic<std::uint64_t> edges{0};
+  std::atomic<bool> on_grid{true};
+  engine.add_listener([&](const std::shared_ptr<const Frame>& frame, auto) {
+    if (++edges > 1) on_grid = on_grid && to_unix_ns(frame->edge) % 100'000'000 == 0;
+  });
+  engine.start();
+  while (!engine.sources_finished()) (void)engine.peek();
+  EXPECT_EQ(calls(*engine.peek()), 300U);
+  EXPECT_GE(edges, 3U);
+  EXPECT_TRUE(on_grid);
+  engine.stop();
+  EXPECT_EQ(calls(*engine.frame()), 300U);
+}
+
+TEST(Engine, APeekHoldsWhatWasRecordedBeforeIt) {
+  const SystemClock clock;
+  Engine engine({}, clock);
+  engine.start();
+  const auto id = engine.recorder().intern("k", 0);
+  for (std::uint64_t i = 1; i <= 20; ++i) {
+    engine.recorder().record(id, 5);
+    ASSERT_EQ(calls(*engine.peek()), i);
+  }
+  EXPECT_FALSE(engine.peek()->is_edge);
+}
+
+TEST(Engine, ManyWhoPeekAtOnceAreAllServed) {
+  const SystemClock clock;
+  Engine engine({}, clock);
+  engine.start();
+  std::vector<std::jthread> threads;
+  std::atomic<int> served{0};
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 20; ++i) {
+        engine.request_peek();
+        if (engine.peek() != nullptr) ++served;
+      }
+    });
+  }
+  threads.clear();
+  EXPECT_EQ(served, 160);
+}
+
+TEST(Engine, AClockFarAheadIsOneFrameNotThousands) {
+  ManualClock clock(from_unix_ns(1'000'000'000'000));
+  Engine engine({}, clock);
+  engine.add_source(std::make_unique<TickingSource>(clock.now()));
+  engine.start();
+  const auto before = engine.frame()->seq;
+  clock.advance(3600s);
+  while (engine.peek()->edge < clock.now()) {
+  }
+  engine.stop();
+  EXPECT_LT(engine.frame()->seq - before, 30U);
+  EXPECT_EQ(calls(*engine.frame()), 3'600'000U);
+}
+
+TEST(Engine, AfterTheEndAnswersAreTheLastFrameAndNobodyWaits) {
+  const SystemClock clock;
+  Engine engine({}, clock);
+  engine.start();
+  engine.stop();
+  engine.stop();
+  EXPECT_NE(engine.peek(), nullptr);
+  engine.request_peek();
+  EXPECT_EQ(engine.sketch(1, KernelKind::kCompute, {}).total(), 0U);
+}
+
+TEST(Engine, SketchesOfSomeDevicesComeFromTheirOwner) {
+  const SystemClock clock;
+  Engine engine({}, clock);
+  engine.start();
+  for (std::uint32_t device = 0; device < 3; ++device) {
+    engine.recorder().record("k", device, 100 * (device + 1));
+  }
+  const auto frame = engine.peek();
+  const KernelList list = engine.kernels(*frame, {.devices = std::vector<std::uint32_t>{0, 2}});
+  ASSERT_EQ(list.rows.size(), 1U);
+  EXPECT_EQ(list.rows[0].counters.calls, 2U);
+  EXPECT_EQ(list.rows[0].counters.max_ns, 300U);
+  EXPECT_EQ(list.rows[0].percentiles.p99_ns, 300U);
+  const std::vector<std::uint32_t> all = {0, 1, 2};
+  EXPECT_EQ(engine.sketch(list.rows[0].name->id, KernelKind::kCompute, all).total(), 3U);
+}
+
+TEST(Engine, ScaledTimeReplaysMoreThanRealTimeHolds) {
+  const SystemClock real;
+  const ScaledClock fast(real, 1000.0);
+  Engine engine({}, fast);
+  engine.add_source(std::make_unique<TickingSource>(fast.now(), 20'000));
+  const auto began = real.now();
+  engine.start();
+  while (!engine.sources_finished()) (void)engine.peek();
+  EXPECT_LT(real.now() - began, 10s);
+  EXPECT_EQ(calls(*engine.peek()), 20'000U);
+}
+
+}  // namespace
+}  // namespace gpuvigil
