@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/routes.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "base/version.h"
+#include "views/html_view.h"
+#include "views/json_views.h"
+#include "views/json_writer.h"
+#include "views/status_page.h"
+#include "views/text_view.h"
+
+namespace gpuvigil {
+namespace {
+
+constexpr std::string_view kPlainText = "text/plain; charset=utf-8";
+constexpr std::string_view kPage = "text/html; charset=utf-8";
+
+HttpResponse reply(std::string body, std::string_view content_type = "application/json") {
+  return {.status = 200,
+          .content_type = std::string(content_type),
+          .body = std::make_shared<const std::string>(std::move(body)),
+          .headers = {}};
+}
+
+HttpResponse bad_parameters(const std::vector<ParameterError>& errors) {
+  return problem(400, "some parameters are not understood", errors);
+}
+
+HttpResponse get_status(RouteContext& context) {
+  ParameterReader in(context.request, context.frame);
+  const auto devices = in.devices("device");
+  if (const auto errors = in.finish(); !errors.empty()) return bad_parameters(errors);
+  return reply(status_json(context.frame, devices));
+}
+
+HttpResponse get_kernels(RouteContext& context) {
+  ParameterReader in(context.request, context.frame);
+  const KernelQuery query = read_kernel_query(in);
+  if (const auto errors = in.finish(); !errors.empty()) return bad_parameters(errors);
+  return reply(kernels_json(context.frame, context.engine.kernels(context.frame, query)));
+}
+
+/// The row with the most time, where a name is there in several kinds.
+const KernelRow* find_kernel(const Frame& frame, std::uint64_t id) {
+  const KernelRow* found = nullptr;
+  for (const KernelRow& row : frame.kernels) {
+    if (row.name->id != id || row.counters.calls == 0) continue;
+    if (found == nullptr || row.counters.sum_ns > found->counters.sum_ns) found = &row;
+  }
+  return found;
+}
+
+HttpResponse get_kernel(RouteContext& context) {
+  ParameterReader in(context.request, context.frame);
+  if (const auto errors = in.finish(); !errors.empty()) return bad_parameters(errors);
+  const auto id = parse_kernel_id(context.path_parameter);
+  if (!id) return bad_parameters({{"id", "must be 16 hex digits, as in /api/v1/gpu/kernels"}});
+  const KernelRow* row = find_kernel(context.frame, *id);
+  if (row == nullptr) return problem(404, "no kernel with this id has run");
+
+  KernelDetail detail;
+  const auto series = context.frame.series_of(*row);
+  detail.devices.assign(series.begin(), series.end());
+  detail.window = {.from = context.frame.since, .to = context.frame.edge};
+  detail.stats = {.name = row->name,
+                  .kind = row->kind,
+                  .counters = row->counters,
+                  .percentiles = row->percentiles,
+                  .last_end = row->last_end,
+                  .last_duration_ns = row->last_duration_ns};
+  std::uint64_t all_time = 0;
+  for (const KernelRow& other : context.frame.kernels) {
+    if (is_kernel(other.kind) == is_kernel(row->kind)) all_time += other.counters.sum_ns;
+  }
+  if (all_time > 0) {
+    detail.stats.share_percent =
+        100.0 * static_cast<double>(row->counters.sum_ns) / static_cast<double>(all_time);
+  }
+  for (const SeriesRow& one : detail.devices) detail.stats.devices.push_back(one.device);
+  detail.sketch = context.engine.sketch(*id, row->kind, detail.stats.devices);
+  return reply(kernel_detail_json(context.frame, detail));
+}
+
+HttpResponse get_alerts(RouteContext& context) {
+  ParameterReader in(context.request, context.frame);
+  const AlertQuery query = read_alert_query(in);
+  if (const auto errors = in.finish(); !errors.empty()) return bad_parameters(errors);
+  return reply(alerts_json(context.frame, select_alerts(context.frame, query)));
+}
+
+HttpResponse get_report(RouteContext& context) {
+  enum class Format { kJson, kText, kHtml };
+  static constexpr std::array<Choice<Format>, 3> kFormats = {
+      {{"json", Format::kJson}, {"text", Format::kText}, {"html", Format::kHtml}}};
+  ParameterReader in(context.request, context.frame);
+  const auto format = in.choice<Format>("format", kFormats, Format::kJson);
+  if (const auto errors = in.finish(); !errors.empty()) return bad_parameters(errors);
+  const KernelList top = context.engine.kernels(context.frame, top_ten());
+  switch (format) {
+    case Format::kJson:
+      return reply(report_json(context.frame, top));
+    case Format::kText:
+      return reply(report_text(context.frame, top), kPlainText);
+    case Format::kHtml:
+      break;
+  }
+  HttpResponse page = reply(report_html(context.frame, top), kPage);
+  page.headers.emplace_back("Content-Security-Policy", kReportHtmlPolicy);
+  return page;
+}
+
+HttpResponse get_healthz(RouteContext&) {
+  return reply("ok\n", kPlainText);
+}
+
+HttpResponse get_readyz(RouteContext& context) {
+  if (context.draining) return problem(503, "shutting down");
+  return reply("ready\n", kPlainText);
+}
+
+HttpResponse get_version(RouteContext&) {
+  std::string body;
+  {
+    JsonWriter json(body);
+    json.begin_object();
+    json.key("name");
+    json.string("gpuvigil");
+    json.key("version");
+    json.string(version());
+    json.key("api");
+    json.string("v1");
+    json.end_object();
+  }
+  return reply(std::move(body));
+}
+
+/// A file of the status page; the routes name exactly those that there are.
+HttpResponse get_page_file(RouteContext& context) {
+  for (const StatusPageFile& file : status_page_files()) {
+    if (file.path != context.request.path) continue;
+    HttpResponse response = reply(std::string(file.body), file.content_type);
+    response.headers.emplace_back("Content-Security-Policy", kStatusPagePolicy);
+    return response;
+  }
+  return problem(404, "this build has no status page");
+}
+
+HttpResponse needs_upgrade(RouteContext&) {
+  HttpResponse response = problem(426, "this is a WebSocket: connect with ws://");
+  response.headers.emplace_back("Upgrade", "websocket");
+  return response;
+}
+
+constexpr std::array kRoutes = {
+    Route{Method::kGet, "/api/v1/gpu/status", get_status, true, "Devices and what they do."},
+    Route{Method::kGet, "/api/v1/gpu/kernels", get_kernels, true, "Kernels, sorted and filtered."},
+    Route{Method::kGet, "/api/v1/gpu/kernels/{id}", get_kernel, true, "One kernel in full."},
+    Route{Method::kGet, "/api/v1/gpu/alerts", get_alerts, true, "Alerts that fire, or fired."},
+    Route{Method::kGet, "/api/v1/gpu/report", get_report, true, "Everything on one page."},
+    Route{Method::kGet, "/api/v1/gpu/stream", needs_upgrade, false, "The live stream."},
+    Route{Method::kGet, "/healthz", get_healthz, false, "Is the process alive?"},
+    Route{Method::kGet, "/readyz", get_readyz, false, "Is there a frame to tell of?"},
+    Route{Method::kGet, "/version", get_version, false, "Version of program and API."},
+    Route{Method::kGet, "/", get_page_file, false, "The status page."},
+    Route{Method::kGet, "/status.js", get_page_file, false, "Its script."},
+    Route{Method::kGet, "/status.css", get_page_file, false, "Its style."},
+};
+
+/// What stands for a `{name}` in the last segment, or an empty text for an equal path.
+std::optional<std::string_view> match_path(std::string_view pattern, std::string_view path) {
+  const auto brace = pattern.find('{');
+  if (brace == std::string_view::npos) {
+    return pattern == path ? std::optional<std::string_view>("") : std::nullopt;
+  }
+  const std::string_view prefix = pattern.substr(0, brace);
+  if (!path.starts_with(prefix)) return std::nullopt;
+  const std::string_view rest = path.substr(prefix.size());
+  if (rest.empty() || rest.find('/') != std::string_view::npos) return std::nullopt;
+  return rest;
+}
+
+}  // namespace
+
+std::span<const Route> routes() {
+  return kRoutes;
+}
+
+RouteMatch match_route(Method method, std::string_view path) {
+  const Method wanted = method == Method::kHead ? Method::kGet : method;
+  RouteMatch match;
+  for (const Route& route : kRoutes) {
+    const auto parameter = match_path(route.pattern, path);
+    if (!parameter) continue;
+    if (route.method == wanted) {
+      match.route = &route;
+      match.path_parameter = *parameter;
+      return match;
+    }
+    match.allowed.push_back(route.method);
+  }
+  return match;
+}
+
+}  // namespace gpuvigil

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <expected>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/parameters.h"
+#include "engine/engine.h"
+#include "net/http.h"
+
+namespace gpuvigil {
+
+/// What a handler may use.
+struct RouteContext {
+  const HttpRequest& request;
+  const Frame& frame;
+  Engine& engine;
+  std::string_view path_parameter;  ///< What stood for `{...}` in the path; empty without one.
+  bool draining = false;
+};
+
+using RouteHandler = HttpResponse (*)(RouteContext& context);
+
+/// One row of the API.
+struct Route {
+  Method method;
+  std::string_view pattern;  ///< `{name}` as the last segment matches any one segment.
+  RouteHandler handle;       ///< Null: only by WebSocket upgrade.
+  bool per_frame;            ///< The answer depends on frame and query only, so it may be shared.
+  std::string_view summary;
+};
+
+/// Every route there is; api/openapi.yaml says the same.
+[[nodiscard]] std::span<const Route> routes();
+
+/// The outcome of looking for a path: the path decides between found and 404, only then the
+/// method between found and 405.
+struct RouteMatch {
+  const Route* route = nullptr;
+  std::string_view path_parameter;
+  std::vector<Method> allowed;  ///< Of this path, when its method does not match.
+};
+
+[[nodiscard]] RouteMatch match_route(Method method, std::string_view path);
+
+}  // namespace gpuvigil

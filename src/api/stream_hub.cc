@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/stream_hub.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+#include "base/text.h"
+#include "views/json_views.h"
+
+namespace gpuvigil {
+namespace {
+
+/// After a whole multiple of the interval, so that the edge of that moment has been closed.
+constexpr Duration kAfterEdge = std::chrono::milliseconds(15);
+
+using Steady = std::chrono::steady_clock::time_point;
+
+/// The next point of the grid that is at least half an interval away: who comes just before one
+/// has a message at once and is not sent another right after it.
+Steady next_due(Steady now, Duration interval) {
+  const Duration earliest = now.time_since_epoch() - kAfterEdge + interval / 2;
+  return Steady((earliest / interval + 1) * interval + kAfterEdge);
+}
+
+/// The newest executions that match a subscription and were not told yet. Those that the frame
+/// lists singly; and, because it lists only so many, the last one of each matching kernel that ran.
+class NewExecutions {
+ public:
+  NewExecutions(const Frame& frame, const Subscription& wanted, std::uint64_t told_order,
+                Timestamp told_until) {
+    if (wanted.recent == 0) return;
+    for (const RecentExecution& one : frame.recent) {
+      if (one.order <= told_order || newest_.size() == wanted.recent) break;
+      if (matches_name(wanted, *one.name) && selected(wanted, one.device)) newest_.push_back(&one);
+    }
+    const bool all_listed = frame.recent.size() < Frame::kMaxRecent;
+    if (!all_listed && newest_.size() < wanted.recent) {
+      add_last_ones(frame, wanted, told_until);
+    }
+  }
+
+  [[nodiscard]] const std::vector<const RecentExecution*>& newest() const { return newest_; }
+
+ private:
+  static bool matches_name(const Subscription& wanted, const KernelName& name) {
+    return wanted.kernels.empty() || std::ranges::any_of(wanted.kernels, [&](const auto& glob) {
+             return glob_match(glob, name.name);
+           });
+  }
+  static bool selected(const Subscription& wanted, std::uint32_t device) {
+    return !wanted.devices || std::ranges::find(*wanted.devices, device) != wanted.devices->end();
+  }
+
+  void add_last_ones(const Frame& frame, const Subscription& wanted, Timestamp told_until) {
+    const Timestamp listed_since = frame.recent.back().end;
+    for (const SeriesRow& series : frame.series) {
+      const bool unseen = series.last_end > told_until && series.last_end < listed_since;
+      const KernelRow& kernel = frame.kernels[series.kernel];
+      if (!unseen || !selected(wanted, series.device) || !matches_name(wanted, *kernel.name)) {
+        continue;
+      }
+      made_.push_back({.name = kernel.name,
+                       .kind = kernel.kind,
+                       .device = series.device,
+                       .end = series.last_end,
+                       .duration = Duration(static_cast<std::int64_t>(series.last_duration_ns)),
+                       .memory = std::nullopt});
+    }
+    std::ranges::sort(made_, std::ranges::greater(), &RecentExecution::end);
+    const std::size_t room = std::min(wanted.recent - newest_.size(), made_.size());
+    for (std::size_t i = 0; i < room; ++i) newest_.push_back(&made_[i]);
+  }
+
+  std::vector<const RecentExecution*> newest_;
+  std::vector<RecentExecution> made_;
+};
+
+}  // namespace
+
+struct StreamHub::Group {
+  explicit Group(Subscription given) : subscription(std::move(given)) {}
+
+  Subscription subscription;
+  std::vector<Session*> members;
+  Steady due{};
+  std::uint64_t told_order = 0;  ///< The newest execution that a message looked at,
+  Timestamp told_until{};        ///< and the time of the frame it was made from.
+};
+
+class StreamHub::Session final : public StreamSession {
+ public:
+  Session(StreamHub& hub, StreamPeer& peer) : hub_(hub), peer_(peer) {}
+  ~Session() override { hub_.leave(*this); }
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  void on_text(std::string_view text) override {
+    const auto message = read_stream_message(text, *hub_.newest_());
+    if (!message) {
+      peer_.answer(stream_error_json(message.error()));
+    } else if (message->type == StreamMessage::Type::kPing) {
+      peer_.answer(R"({"type":"pong"})");
+    } else {
+      hub_.leave(*this);
+      hub_.join(*this, message->subscription);
+      peer_.answer(subscribed_json(message->subscription));
+    }
+  }
+
+  [[nodiscard]] StreamPeer& peer() { return peer_; }
+  Group* group = nullptr;
+
+ private:
+  StreamHub& hub_;
+  StreamPeer& peer_;
+};
+
+StreamHub::StreamHub(FrameSource newest, std::function<void()> refresh, Duration frame_period)
+    : newest_(std::move(newest)), refresh_(std::move(refresh)), frame_period_(frame_period) {}
+
+StreamHub::~StreamHub() {
+  GPUVIGIL_ASSERT(clients_ == 0);
+}
+
+std::unique_ptr<StreamSession> StreamHub::open(Subscription subscription, StreamPeer& peer) {
+  auto session = std::make_unique<Session>(*this, peer);
+  join(*session, std::move(subscription));
+  return session;
+}
+
+void StreamHub::join(Session& session, Subscription subscription) {
+  auto& group = groups_[subscription];
+  if (!group) group = std::make_unique<Group>(std::move(subscription));
+  group->members.push_back(&session);
+  session.group = group.get();
+  ++clients_;
+}
+
+void StreamHub::leave(Session& session) {
+  Group* group = std::exchange(session.group, nullptr);
+  if (group == nullptr) return;
+  std::erase(group->members, &session);
+  --clients_;
+  if (group->members.empty()) groups_.erase(Subscription(group->subscription));
+}
+
+void StreamHub::tick(Steady now) {
+  if (groups_.empty()) return;
+  bool wants_fresh = false;
+  std::shared_ptr<const Frame> frame;
+  for (auto& [subscription, group] : groups_) {
+    if (!subscription.metrics) continue;
+    wants_fresh = wants_fresh || subscription.interval < frame_period_;
+    if (now < group->due) continue;
+    if (!frame) frame = newest_();
+    // The first message comes at once, the others on the grid.
+    group->due = next_due(now, subscription.interval);
+    send_metrics(*group, *frame);
+  }
+  if (wants_fresh) refresh_();
+}
+
+void StreamHub::send_metrics(Group& group, const Frame& frame) {
+  const Subscription& wanted = group.subscription;
+  const NewExecutions found(frame, wanted, group.told_order, group.told_until);
+  const std::string open =
+      begin_metrics_json(frame, {.devices = wanted.devices, .recent = found.newest()});
+  if (!frame.recent.empty()) group.told_order = frame.recent.front().order;
+  group.told_until = frame.edge;
+
+  // Nearly everyone missed nothing: that message is framed once. What others missed is their own.
+  const auto framed = [&](std::uint64_t dropped) {
+    std::string message = open;
+    end_metrics_json(message, dropped);
+    return frame_text(message);
+  };
+  std::shared_ptr<const std::string> nothing_missed;
+  for (Session* member : group.members) {
+    const std::uint64_t dropped = member->peer().dropped();
+    if (dropped == 0 && !nothing_missed) nothing_missed = framed(0);
+    member->peer().send(dropped == 0 ? nothing_missed : framed(dropped));
+  }
+}
+
+void StreamHub::alerts_changed(std::span<const Alert> changes) {
+  for (const Alert& alert : changes) {
+    const std::string text = alert_json(alert);
+    for (auto& [subscription, group] : groups_) {
+      const auto& devices = subscription.devices;
+      const bool selected = !devices || std::ranges::find(*devices, alert.device) != devices->end();
+      if (!subscription.alerts || !selected) continue;
+      for (Session* member : group->members) member->peer().answer(text);
+    }
+  }
+}
+
+}  // namespace gpuvigil
