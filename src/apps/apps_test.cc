@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "apps/client.h"
+#include "apps/config.h"
+#include "apps/config_reader.h"
+#include "apps/progress.h"
+#include "apps/tables.h"
+
+namespace gpuvigil {
+namespace {
+
+using namespace std::chrono_literals;
+
+JsonValue json(std::string_view text) {
+  auto value = parse_json(text, 1 << 20);
+  EXPECT_TRUE(value) << text;
+  return value ? *value : JsonValue();
+}
+
+TEST(Config, DefaultsGoThereAndBack) {
+  const std::string text = format_config(Config());
+  const auto config = parse_config(text, "test.toml");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(format_config(*config), text);
+}
+
+TEST(Config, EachKeyIsReadWithItsUnit) {
+  const auto config = parse_config(
+      "[server]\nlisten = '[::1]:9'\ndrain = '1m'\n[frames]\nperiod = '250ms'\n"
+      "[limits]\nkernels = 100\nseries = 200\nconnections = 5\n[demo]\nseed = 7\n"
+      "[alerts]\nutilization_percent = 80\nmemory_for = '2s'\nno_data_for = '1h'\n",
+      "test.toml");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->server.listen, "[::1]:9");
+  EXPECT_EQ(config->server.drain, 1min);
+  EXPECT_EQ(config->frames.period, 250ms);
+  EXPECT_EQ(config->limits.kernels, 100U);
+  EXPECT_EQ(config->demo.seed, 7U);
+  EXPECT_EQ(config->alerts.utilization_percent, 80);
+  EXPECT_EQ(config->alerts.memory_for, 2s);
+  EXPECT_EQ(config->alerts.no_data_for, 1h);
+}
+
+TEST(Config, EveryMistakeIsToldAtOnceWithItsLine) {
+  const auto f = [](std::string_view text, std::vector<std::string_view> wants) {
+    const auto config = parse_config(text, "c.toml");
+    ASSERT_FALSE(config) << text;
+    EXPECT_EQ(config.error().code, Errc::kInvalidArgument);
+    for (const auto want : wants) {
+      EXPECT_NE(config.error().message.find(want), std::string::npos) << config.error().message;
+    }
+  };
+  f("[server]\nlisten = 5\n\n[frames]\nperiod = '11s'\nperoid = 1\n",
+    {"c.toml:2: server.listen: must be a text",
+     "c.toml:5: frames.period: must be a time from 100ms",
+     "c.toml:6: frames.peroid: unknown key; did you mean frames.period?"});
+  f("servre = 1\n", {"c.toml:1: servre: unknown key"});
+  f("[what]\nx = 1\n", {"c.toml:1: what: unknown key"});
+  f("server = 1\n", {"c.toml:1: server: unknown key"});
+  f("[limits]\nkernels = -1\n", {"c.toml:2: limits.kernels: must be a whole number"});
+  f("[limits]\nkernels = 1.5\n", {"c.toml:2: limits.kernels"});
+  f("[limits]\nkernels = 500\nseries = 100\n", {"c.toml:3: limits.series: must be at least"});
+  f("[alerts]\nmemory_percent = 'x'\n", {"c.toml:2: alerts.memory_percent: must be a number"});
+  f("[alerts]\nmemory_percent = nan\n", {"c.toml:2: alerts.memory_percent"});
+  f("a = \n", {"c.toml:1: not TOML"});
+  f("\xFF\xFE", {"c.toml:1: not TOML"});
+}
+
+TEST(Listen, ReadsAddressAndPort) {
+  const auto f = [](std::string_view text, std::string_view address, int port) {
+    const auto listen = parse_listen(text);
+    if (port < 0) {
+      EXPECT_FALSE(listen) << text;
+      return;
+    }
+    ASSERT_TRUE(listen) << text;
+    EXPECT_EQ(listen->address, address);
+    EXPECT_EQ(listen->port, port);
+  };
+  f("127.0.0.1:8080", "127.0.0.1", 8080);
+  f("[::1]:0", "::1", 0);
+  f("localhost:1", "127.0.0.1", 1);
+  f("::1:80", "", -1);
+  f("127.0.0.1", "", -1);
+  f("127.0.0.1:", "", -1);
+  f("127.0.0.1:65536", "", -1);
+  f("127.0.0.1:-1", "", -1);
+  f(":80", "", -1);
+  f("", "", -1);
+}
+
+TEST(Client, QueriesAreEncoded) {
+  EXPECT_EQ(query_string({}), "");
+  EXPECT_EQ(query_string({{"name", "*a<b>&c*"}, {"limit", "5"}}),
+            "?name=%2Aa%3Cb%3E%26c%2A&limit=5");
+}
+
+TEST(Progress, ALineTellsShareRateAndTimeLeft) {
+  EXPECT_NE(progress_line(50 << 20, 100 << 20, 10s).find("50 %  50 MiB of 100 MiB  5 MiB/s  0:10"),
+            std::string::npos);
+  EXPECT_NE(progress_line(0, 0, 0s).find("100 %"), std::string::npos);
+}
+
+TEST(Tables, UnknownIsADashAndForeignTextIsHarmless) {
+  const std::string status = status_table(json(
+      R"({"devices":[{"index":0,"gpu_utilization":null,"memory":{"used_mb":512,"total_mb":1024},
+          "health":"ok","source":"demo","name":"x\u001b[2Jy","throttle_reasons":["hw_slowdown"]}],
+          "gpu_utilization":null,"memory":{},"uptime_seconds":65})"));
+  EXPECT_NE(status.find("512 MiB / 1024 MiB"), std::string::npos) << status;
+  EXPECT_NE(status.find("GPU 0 is throttled: hw_slowdown"), std::string::npos);
+  EXPECT_EQ(status.find('\x1b'), std::string::npos);
+  EXPECT_NE(status_table(json(R"({"devices":[],"reason":"none"})")).find("no device: none"),
+            std::string::npos);
+}
+
+TEST(Tables, KernelsAlertsAndMessagesAreLines) {
+  const std::string kernels = kernels_table(json(
+      R"({"kernels":[{"short_name":"sgemm","total_calls":1234567,"total_time_ms":1200.5,
+          "share_percent":99.5,"devices":[0,1]}],"total_kernels":3,"dropped_executions":2})"));
+  EXPECT_NE(kernels.find("1,234,567"), std::string::npos) << kernels;
+  EXPECT_NE(kernels.find("1 of 3 kernels; 2 executions could not be counted"), std::string::npos);
+  EXPECT_NE(alerts_table(json(R"({"alerts":[],"active_alerts":0,"total_alerts_today":4})"))
+                .find("no alerts\n0 active, 4 today"),
+            std::string::npos);
+  const std::string line = stream_line(json(
+      R"({"type":"gpu_metrics","timestamp":"T","gpu_utilization":50,"memory_used_mb":null,
+          "recent_kernels":[{"name":"k","duration_ms":0.312}],"dropped":2})"));
+  EXPECT_NE(line.find("k 312 µs"), std::string::npos) << line;
+  EXPECT_NE(line.find("(2 messages missed)"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace gpuvigil

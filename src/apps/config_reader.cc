@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/config_reader.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include "api/parameters.h"
+#include "base/text.h"
+
+namespace gpuvigil {
+
+struct ConfigReader::Impl {
+  std::string origin;
+  toml::table root;
+  std::set<std::string, std::less<>> known;
+  std::multimap<std::uint32_t, std::string> mistakes;  ///< By line.
+
+  void add(std::uint32_t line, std::string_view text) {
+    mistakes.emplace(line, fmt::format("{}:{}: {}", origin, line, text));
+  }
+
+  /// The node of a dotted key, which from now on is known; null where the text has none.
+  const toml::node* find(std::string_view key) {
+    known.emplace(key);
+    return root.at_path(key).node();
+  }
+
+  void wrong(std::string_view key, const toml::node& node, std::string_view must) {
+    add(node.source().begin.line, fmt::format("{}: must be {}", key, must));
+  }
+
+  void find_unknown(const toml::table& table, const std::string& prefix);
+  void unknown(const std::string& key, std::uint32_t line);
+};
+
+void ConfigReader::Impl::unknown(const std::string& key, std::uint32_t line) {
+  std::string text = fmt::format("{}: unknown key", clean_text(key));
+  if (const auto near = nearest_word(key, known)) text += fmt::format("; did you mean {}?", *near);
+  add(line, text);
+}
+
+// NOLINTNEXTLINE(misc-no-recursion): toml++ bounds how deep tables nest
+void ConfigReader::Impl::find_unknown(const toml::table& table, const std::string& prefix) {
+  for (const auto& [key, node] : table) {
+    const std::string full = prefix + std::string(key.str());
+    if (known.contains(full)) continue;
+    const bool is_section = std::ranges::any_of(
+        known, [&](const std::string& one) { return one.starts_with(full + "."); });
+    if (node.is_table() && is_section) {
+      find_unknown(*node.as_table(), full + ".");
+    } else {
+      unknown(full, key.source().begin.line);
+    }
+  }
+}
+
+ConfigReader::ConfigReader(std::string_view text, std::string origin)
+    : impl_(std::make_unique<Impl>()) {
+  impl_->origin = std::move(origin);
+  try {  // toml++ throws on bad syntax, and so tells only the first such mistake
+    impl_->root = toml::parse(text, impl_->origin);
+  } catch (const toml::parse_error& error) {
+    impl_->add(error.source().begin.line, fmt::format("not TOML: {}", error.description()));
+  }
+}
+
+ConfigReader::~ConfigReader() = default;
+
+void ConfigReader::read(std::string_view key, std::string& value) {
+  const toml::node* node = impl_->find(key);
+  if (node == nullptr) return;
+  if (const auto text = node->value_exact<std::string>()) {
+    value = *text;
+  } else {
+    impl_->wrong(key, *node, "a text in quotes");
+  }
+}
+
+void ConfigReader::read(std::string_view key, bool& value) {
+  const toml::node* node = impl_->find(key);
+  if (node == nullptr) return;
+  if (const auto flag = node->value_exact<bool>()) {
+    value = *flag;
+  } else {
+    impl_->wrong(key, *node, "true or false");
+  }
+}
+
+void ConfigReader::read(std::string_view key, std::uint64_t& value, std::uint64_t low,
+                        std::uint64_t high) {
+  const toml::node* node = impl_->find(key);
+  if (node == nullptr) return;
+  const auto number = node->value_exact<std::int64_t>();
+  if (!number || *number < 0 || static_cast<std::uint64_t>(*number) < low ||
+      static_cast<std::uint64_t>(*number) > high) {
+    impl_->wrong(key, *node, fmt::format("a whole number from {} to {}", low, high));
+    return;
+  }
+  value = static_cast<std::uint64_t>(*number);
+}
+
+void ConfigReader::read(std::string_view key, double& value, double low, double high) {
+  const toml::node* node = impl_->find(key);
+  if (node == nullptr) return;
+  const auto number = node->value<double>();
+  if (!number || !(*number >= low && *number <= high)) {
+    impl_->wrong(key, *node, fmt::format("a number from {} to {}", low, high));
+    return;
+  }
+  value = *number;
+}
+
+void ConfigReader::read(std::string_view key, Duration& value, Duration low, Duration high) {
+  const toml::node* node = impl_->find(key);
+  if (node == nullptr) return;
+  const auto text = node->value_exact<std::string>();
+  const auto span = text ? parse_span(*text) : std::nullopt;
+  if (!span || *span < low || *span > high) {
+    impl_->wrong(key, *node,
+                 fmt::format("a time from {} to {}, such as \"{}\"", format_span(low),
+                             format_span(high), format_span(value)));
+    return;
+  }
+  value = *span;
+}
+
+void ConfigReader::mistake(std::string_view key, std::string reason) {
+  const toml::node* node = impl_->root.at_path(key).node();
+  impl_->add(node == nullptr ? 0 : node->source().begin.line, fmt::format("{}: {}", key, reason));
+}
+
+Result<void> ConfigReader::finish() {
+  impl_->find_unknown(impl_->root, "");
+  if (impl_->mistakes.empty()) return {};
+  std::string all;
+  for (const auto& [line, text] : impl_->mistakes) {
+    if (!all.empty()) all += '\n';
+    all += text;
+  }
+  return fail(Errc::kInvalidArgument, std::move(all));
+}
+
+std::string format_span(Duration span) {
+  using namespace std::chrono_literals;
+  if (span % 24h == 0h && span >= 48h) return fmt::format("{}d", span / 24h);
+  if (span % 1h == 0h) return fmt::format("{}h", span / 1h);
+  if (span % 1min == 0min) return fmt::format("{}m", span / 1min);
+  if (span % 1s == 0s) return fmt::format("{}s", span / 1s);
+  return fmt::format("{}ms", span / 1ms);
+}
+
+}  // namespace gpuvigil

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdio>
+#include <exception>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "apps/completion.h"
+#include "apps/exit_codes.h"
+#include "apps/verbs.h"
+#include "base/version.h"
+
+namespace gpuvigil {
+namespace {
+
+/// The command line as a tree of verbs; `run` is what the chosen one does.
+struct CommandLine {
+  CLI::App app{"gpuvigil: what every GPU of this machine is doing, and which kernels do it"};
+  std::function<int()> run;
+
+  ServeOptions serve;
+  KernelsOptions kernels;
+  ReportOptions report;
+  ListOptions status;
+  ListOptions alerts;
+  WatchOptions watch;
+  std::string config_path;
+  std::string shell;
+  bool version_json = false;
+};
+
+void add_client(CLI::App& verb, ClientOptions& options) {
+  verb.add_option("--server", options.server, "Server to ask")
+      ->envname("GPUVIGIL_SERVER")
+      ->capture_default_str();
+  verb.add_flag("-j,--json", options.json, "Print the API's JSON");
+}
+
+/// An option that is passed on to the API as it is; repeatable.
+void pass_on(CLI::App& verb, ApiParameters& into, const std::string& flag,
+             const std::string& parameter, const std::string& help) {
+  verb.add_option_function<std::vector<std::string>>(
+          flag,
+          [&into, parameter](const std::vector<std::string>& values) {
+            for (const auto& value : values) into.emplace_back(parameter, value);
+          },
+          help)
+      ->take_all()
+      ->expected(1, CLI::detail::expected_max_vector_size)
+      ->allow_extra_args(false);
+}
+
+void add_serve(CommandLine& line) {
+  CLI::App* verb = line.app.add_subcommand("serve", "Watch, and serve the API and the page");
+  ServeOptions& o = line.serve;
+  verb->add_option("--listen", o.listen, "ADDRESS:PORT to listen on (default 127.0.0.1:8080)");
+  verb->add_option("--replay", o.replay, "Replay recordings of GPUs, each file as its devices")
+      ->type_name("FILE");
+  verb->add_flag("--demo", o.demo, "Show a simulated machine of four GPUs");
+  verb->add_option("--speed", o.speed, "Replay that many times as fast")
+      ->check(CLI::Range(0.01, 10000.0))
+      ->capture_default_str();
+  verb->add_flag("--loop", o.loop, "Begin again when the recordings end");
+  verb->add_option_function<std::string>(
+          "--align", [&o](const std::string& how) { o.align_wall = how == "wall"; },
+          "Replay several files from their starts, or as their clocks say")
+      ->check(CLI::IsMember({"start", "wall"}));
+  verb->add_option("--config", o.config, "Configuration file (TOML)")->type_name("FILE");
+  verb->callback([&line] { line.run = [&line] { return run_serve(line.serve); }; });
+}
+
+void add_kernels(CommandLine& line) {
+  CLI::App* verb = line.app.add_subcommand("kernels", "Kernels, of a server or of recordings");
+  KernelsOptions& o = line.kernels;
+  add_client(*verb, o.client);
+  verb->add_option("--trace", o.traces, "Read recordings instead of asking a server")
+      ->type_name("FILE");
+  pass_on(*verb, o.parameters, "--sort-by", "sort_by",
+          "avg_time, total_time, calls, max_time, p50_time, p95_time, p99_time, last_execution, "
+          "avg_memory or name");
+  pass_on(*verb, o.parameters, "--order", "order", "desc or asc");
+  verb->add_option_function<std::string>(
+      "-n,--limit",
+      [&o](const std::string& limit) {
+        o.all_rows = limit == "0";
+        if (!o.all_rows) o.parameters.emplace_back("limit", limit);
+      },
+      "Rows, 1 to 1000 (default 20); 0 with --trace: all");
+  pass_on(*verb, o.parameters, "--offset", "offset", "Rows to leave out at the front");
+  pass_on(*verb, o.parameters, "--min-calls", "min_calls", "Only kernels with that many calls");
+  pass_on(*verb, o.parameters, "--kind", "kind",
+          "kernel (default), compute, collective, memcpy, memset or all");
+  pass_on(*verb, o.parameters, "--name", "name", "Only names that match this glob; repeatable");
+  pass_on(*verb, o.parameters, "--device", "device", "Index, UUID or PCI bus id; repeatable");
+  pass_on(*verb, o.parameters, "--since", "since", "A time, or a span such as 15m");
+  verb->callback([&line] { line.run = [&line] { return run_kernels(line.kernels); }; });
+}
+
+void add_report(CommandLine& line) {
+  CLI::App* verb = line.app.add_subcommand("report", "A report, of a server or of recordings");
+  ReportOptions& o = line.report;
+  add_client(*verb, o.client);
+  verb->add_option("--trace", o.traces, "Read recordings instead of asking a server")
+      ->type_name("FILE");
+  verb->add_option("--format", o.format, "text (default), html or json")
+      ->check(CLI::IsMember({"text", "html", "json"}));
+  verb->callback([&line] { line.run = [&line] { return run_report(line.report); }; });
+}
+
+void add_lists(CommandLine& line) {
+  CLI::App* status = line.app.add_subcommand("status", "Devices and what they do");
+  add_client(*status, line.status.client);
+  pass_on(*status, line.status.parameters, "--device", "device", "Index, UUID or PCI bus id");
+  status->callback([&line] { line.run = [&line] { return run_status(line.status); }; });
+
+  CLI::App* alerts = line.app.add_subcommand("alerts", "Alerts that fire, or fired");
+  add_client(*alerts, line.alerts.client);
+  ApiParameters& parameters = line.alerts.parameters;
+  pass_on(*alerts, parameters, "--severity", "severity", "warning, critical or all (default)");
+  pass_on(*alerts, parameters, "--state", "state", "active (default), pending, resolved or all");
+  pass_on(*alerts, parameters, "--device", "device", "Index, UUID or PCI bus id; repeatable");
+  pass_on(*alerts, parameters, "--since", "since", "A time, or a span such as 15m");
+  pass_on(*alerts, parameters, "-n,--limit", "limit", "At most that many, 1 to 1000");
+  alerts->callback([&line] { line.run = [&line] { return run_alerts(line.alerts); }; });
+}
+
+void add_watch(CommandLine& line) {
+  CLI::App* verb = line.app.add_subcommand("watch", "The live stream, a line a message");
+  WatchOptions& o = line.watch;
+  add_client(*verb, o.client);
+  pass_on(*verb, o.parameters, "--kernels", "kernels", "Only kernels that match this glob");
+  pass_on(*verb, o.parameters, "--device", "devices", "Index, UUID or PCI bus id; repeatable");
+  pass_on(*verb, o.parameters, "--interval-ms", "interval_ms", "100 to 60000 (default 1000)");
+  pass_on(*verb, o.parameters, "--recent", "recent", "Kernels in a message, 0 to 100 (default 5)");
+  verb->add_option("-n,--count", o.count, "End after that many messages");
+  verb->callback([&line] { line.run = [&line] { return run_watch(line.watch); }; });
+}
+
+void add_config(CommandLine& line) {
+  CLI::App* verb = line.app.add_subcommand("config", "Show or check the configuration");
+  verb->require_subcommand(1);
+  CLI::App* print = verb->add_subcommand("print", "The configuration that applies, as TOML");
+  print->add_option("file", line.config_path, "Configuration file (TOML)");
+  print->callback([&line] { line.run = [&line] { return run_config_print(line.config_path); }; });
+  CLI::App* validate = verb->add_subcommand("validate", "Report every mistake with its line");
+  validate->add_option("file", line.config_path, "Configuration file (TOML)");
+  validate->callback(
+      [&line] { line.run = [&line] { return run_config_validate(line.config_path); }; });
+}
+
+void add_others(CommandLine& line) {
+  CLI::App* version = line.app.add_subcommand("version", "Version and build");
+  version->add_flag("-j,--json", line.version_json, "Print JSON");
+  version->callback([&line] { line.run = [&line] { return run_version(line.version_json); }; });
+
+  CLI::App* completion = line.app.add_subcommand("completion", "Completion script for a shell");
+  completion->add_option("shell", line.shell, "bash, zsh or fish")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  completion->callback([&line] {
+    line.run = [&line] {
+      std::fputs(completion_script(line.app, line.shell).c_str(), stdout);
+      return static_cast<int>(kExitOk);
+    };
+  });
+}
+
+int run(int argc, char** argv) {
+  CommandLine line;
+  line.app.require_subcommand(1);
+  line.app.set_version_flag("-V,--version", fmt::format("gpuvigil {}", version()));
+  add_serve(line);
+  add_lists(line);
+  add_kernels(line);
+  add_report(line);
+  add_watch(line);
+  add_config(line);
+  add_others(line);
+  try {  // CLI11 reports by exceptions
+    line.app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return line.app.exit(error) == 0 ? kExitOk : kExitUsage;
+  }
+  return line.run();
+}
+
+}  // namespace
+}  // namespace gpuvigil
+
+int main(int argc, char** argv) {
+  try {
+    return gpuvigil::run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "gpuvigil: internal error: %s\n", error.what());
+    return gpuvigil::kExitInternal;
+  }
+}

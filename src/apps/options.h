@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace gpuvigil {
+
+/// What the command line said, as far as a verb needs it. An empty text: not said.
+struct ClientOptions {
+  std::string server = "http://127.0.0.1:8080";
+  bool json = false;
+};
+
+/// Parameters of the API in the order of the command line: the verbs pass on what they were given,
+/// and the API's own reader says what is wrong with it.
+using ApiParameters = std::vector<std::pair<std::string, std::string>>;
+
+struct KernelsOptions {
+  ClientOptions client;
+  std::vector<std::string> traces;  ///< Files to read instead of asking a server.
+  ApiParameters parameters;
+  bool all_rows = false;  ///< `--limit 0`.
+};
+
+struct ReportOptions {
+  ClientOptions client;
+  std::vector<std::string> traces;
+  std::string format;  ///< "text", "html" or "json".
+};
+
+struct ListOptions {
+  ClientOptions client;
+  ApiParameters parameters;
+};
+
+struct WatchOptions {
+  ClientOptions client;
+  ApiParameters parameters;
+  std::size_t count = 0;  ///< Messages after which to end; 0: never.
+};
+
+struct ServeOptions {
+  std::string config;
+  std::string listen;
+  std::vector<std::string> replay;
+  bool demo = false;
+  bool loop = false;
+  bool align_wall = false;
+  double speed = 1.0;
+};
+
+}  // namespace gpuvigil

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "apps/options.h"
+
+namespace gpuvigil {
+
+/// The verbs of the program. Each prints its data on standard output, what went wrong as one line
+/// on standard error, and returns the exit code (exit_codes.h).
+[[nodiscard]] int run_serve(const ServeOptions& options);
+[[nodiscard]] int run_kernels(const KernelsOptions& options);
+[[nodiscard]] int run_report(const ReportOptions& options);
+[[nodiscard]] int run_status(const ListOptions& options);
+[[nodiscard]] int run_alerts(const ListOptions& options);
+[[nodiscard]] int run_watch(const WatchOptions& options);
+[[nodiscard]] int run_config_print(const std::string& path);
+[[nodiscard]] int run_config_validate(const std::string& path);
+[[nodiscard]] int run_version(bool json);
+
+}  // namespace gpuvigil

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The verbs of the program: what they print, how they fail, which exit code says so."""
+import json
+import os
+import subprocess
+import tempfile
+import unittest
+
+from harness import PROGRAM, Server, run, wait_for
+
+EVENTS = {"traceEvents": [
+    {"ph": "X", "cat": "kernel", "name": "sgemm", "ts": 10, "dur": 4, "args": {"device": 0}},
+    {"ph": "X", "cat": "kernel", "name": "sgemm", "ts": 20, "dur": 6.5, "args": {"device": 0}},
+    {"ph": "X", "cat": "kernel", "name": "softmax", "ts": 22, "dur": 2, "args": {"device": 1}},
+    {"ph": "X", "cat": "gpu_memcpy", "name": "Memcpy HtoD", "ts": 1, "dur": 3,
+     "args": {"device": 0}},
+    {"ph": "X", "cat": "cpu_op", "name": "aten::mm", "ts": 0, "dur": 40}]}
+
+
+class OfflineTest(unittest.TestCase):
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.path = os.path.join(scratch.name, "trace.json")
+        with open(self.path, "w") as file:
+            json.dump(EVENTS, file)
+
+    def kernels(self, *args):
+        code, out, err = run("kernels", "--trace", self.path, "--json", *args)
+        self.assertEqual(code, 0, err)
+        return json.loads(out)
+
+    def test_json_has_the_shape_of_the_api(self):
+        answer = self.kernels("--limit", "0")
+        self.assertEqual(answer["total_kernels"], 2)
+        self.assertEqual([row["name"] for row in answer["kernels"]], ["sgemm", "softmax"])
+        row = answer["kernels"][0]
+        self.assertEqual((row["total_calls"], row["total_time_ms"], row["min_time_ms"]),
+                         (2, 0.0105, 0.004))
+        self.assertIsNone(row["avg_memory_mb"])
+
+    def test_options_are_the_parameters_of_the_api(self):
+        f = lambda want, *args: self.assertEqual(
+            [row["name"] for row in self.kernels(*args)["kernels"]], want, args)
+        f(["Memcpy HtoD"], "--kind", "memcpy")
+        f(["softmax"], "--device", "1")
+        f(["softmax"], "--name", "soft*")
+        f(["sgemm"], "--limit", "1")
+        f(["softmax", "sgemm"], "--sort-by", "calls", "--order", "asc")
+        f(["sgemm"], "--min-calls", "2")
+
+    def test_text_is_a_table(self):
+        code, out, _ = run("kernels", "--trace", self.path)
+        self.assertEqual(code, 0)
+        self.assertEqual(len(out.splitlines()), 4, out)
+        self.assertIn("sgemm", out)
+
+    def test_report_has_exact_busy_time_and_three_formats(self):
+        code, out, _ = run("report", "--trace", self.path, "--json")
+        self.assertEqual(code, 0)
+        device = json.loads(out)["devices"][0]
+        self.assertEqual((device["kernel_busy_ms"], device["gpu_busy_ms"], device["span_ms"]),
+                         (0.0105, 0.0135, 0.0255))
+        self.assertIn("sgemm", run("report", "--trace", self.path)[1])
+        html = run("report", "--trace", self.path, "--format", "html")[1]
+        self.assertIn("<!doctype html>", html.lower())
+
+    def test_bad_options_exit_2_and_are_named(self):
+        for args in (("--limit", "1001"), ("--sort-by", "x"), ("--device", "7"),
+                     ("--kind", "cpu"), ("--since", "never")):
+            code, out, err = run("kernels", "--trace", self.path, *args)
+            self.assertEqual((code, out), (2, ""), err)
+            self.assertIn(args[0].strip("-").replace("-", "_"), err)
+
+
+class UsageTest(unittest.TestCase):
+    def test_wrong_command_lines_exit_2(self):
+        for args in ((), ("fly",), ("serve", "--speed", "0"), ("serve", "--what"),
+                     ("completion", "tcsh"), ("kernels", "--limit"), ("config",)):
+            self.assertEqual(run(*args)[0], 2, args)
+
+    def test_help_and_version(self):
+        code, out, _ = run("--help")
+        self.assertEqual(code, 0)
+        for verb in ("serve", "kernels", "report", "status", "alerts", "watch", "config",
+                     "version", "completion"):
+            self.assertIn(verb, out)
+            self.assertEqual(run(verb, "--help")[0], 0)
+        self.assertTrue(run("--version")[1].startswith("gpuvigil "))
+        self.assertIn("version", json.loads(run("version", "--json")[1]))
+
+    def test_no_server_is_exit_3_with_what_to_do(self):
+        for verb in ("status", "kernels", "alerts", "report", "watch"):
+            code, out, err = run(verb, "--server", "http://127.0.0.1:9")
+            self.assertEqual((code, out), (3, ""), err)
+            self.assertIn("gpuvigil serve", err)
+
+    def test_completion_scripts_are_valid(self):
+        script = run("completion", "bash")[1]
+        subprocess.run(["bash", "-n"], input=script.encode(), check=True)
+        self.assertIn("kernels", script)
+        for shell in ("zsh", "fish"):
+            self.assertIn("--trace" if shell == "zsh" else "-l trace",
+                          run("completion", shell)[1])
+
+    def test_a_closed_pipe_is_quiet(self):
+        shell = f"{PROGRAM} completion bash | true"
+        done = subprocess.run(["bash", "-c", shell], capture_output=True)
+        self.assertEqual(done.stderr, b"")
+
+
+class ConfigTest(unittest.TestCase):
+    def file(self, text):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        path = os.path.join(scratch.name, "c.toml")
+        with open(path, "w") as file:
+            file.write(text)
+        return path
+
+    def test_every_mistake_is_told_with_its_line(self):
+        path = self.file('[server]\nlisten = "nowhere"\n[frames]\nperiod = "1h"\n'
+                         '[alerts]\nutilisation_percent = 5\nmemory_percent = "x"\n')
+        for args in (("config", "validate", path), ("serve", "--config", path)):
+            code, _, err = run(*args)
+            self.assertEqual(code, 2, err)
+            for place in (":2: server.listen", ":4: frames.period",
+                          ":6: alerts.utilisation_percent", ":7: alerts.memory_percent"):
+                self.assertIn(path + place, err)
+            self.assertIn("did you mean", err)
+
+    def test_print_is_what_validate_accepts(self):
+        printed = run("config", "print", env={"XDG_CONFIG_HOME": "/nonexistent"})[1]
+        code, _, err = run("config", "validate", self.file(printed))
+        self.assertEqual(code, 0, err)
+
+    def test_bad_syntax_and_missing_files(self):
+        self.assertIn(":1:", run("config", "validate", self.file("[[[\n"))[2])
+        self.assertEqual(run("config", "validate", "/nonexistent.toml")[0], 5)
+
+
+class ClientTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server("--demo")
+        wait_for(lambda: cls.server.json("/api/v1/gpu/kernels")["kernels"], "kernels")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.__exit__()
+
+    def ask(self, verb, *args):
+        code, out, err = run(verb, "--server", self.server.url, *args)
+        self.assertEqual(code, 0, err)
+        return out
+
+    def test_each_verb_prints_text_and_json(self):
+        for verb in ("status", "kernels", "alerts", "report"):
+            self.assertTrue(self.ask(verb).strip(), verb)
+            self.assertIn("timestamp", json.loads(self.ask(verb, "--json")), verb)
+        self.assertIn("demo", self.ask("status"))
+
+    def test_watch_prints_a_line_a_message(self):
+        lines = self.ask("watch", "--count", "2", "--interval-ms", "200").splitlines()
+        self.assertEqual(len(lines), 2)
+        for line in self.ask("watch", "--json", "--count", "2").splitlines():
+            self.assertEqual(json.loads(line)["type"], "gpu_metrics")
+
+    def test_the_servers_refusal_is_passed_on(self):
+        code, _, err = run("kernels", "--server", self.server.url, "--sort-by", "x")
+        self.assertEqual(code, 2, err)
+        self.assertIn("sort_by", err)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
