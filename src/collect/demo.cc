@@ -15,6 +15,7 @@ DemoBackend::DemoBackend(std::shared_ptr<const DemoMachine> machine)
 
 Result<std::vector<DeviceInfo>> DemoBackend::devices() {
   std::vector<DeviceInfo> devices;
+  devices.reserve(DemoMachine::kGpus);
   for (std::size_t gpu = 0; gpu < DemoMachine::kGpus; ++gpu) {
     devices.push_back(machine_->device(gpu));
   }

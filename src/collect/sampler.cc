@@ -38,7 +38,7 @@ struct Sampler::Shared {
 
   /// Waits until the clock shows `due`; false when the thread is to end.
   bool wait_until(Timestamp due) {
-    MutexLock lock(mutex);
+    const MutexLock lock(mutex);
     while (!stopping) {
       const Duration left = clock->until(due);
       if (left <= Duration::zero()) return true;
@@ -107,7 +107,7 @@ bool Sampler::stop(Duration patience) {
   if (!thread_.joinable()) return true;
   bool ended = false;
   {
-    MutexLock lock(shared_->mutex);
+    const MutexLock lock(shared_->mutex);
     shared_->stopping = true;
     shared_->changed.notify_all();
     // Real time, not the clock's: this is a wait for a thread, not for a moment of the timeline.
