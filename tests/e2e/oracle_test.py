@@ -74,8 +74,11 @@ class OracleTest(unittest.TestCase):
         for mine, (key, device) in zip(report["devices"], wanted):
             said = f"{path.name} device {key}"
             self.assertEqual(to_ns(mine["kernel_busy_ms"]), device["kernel_busy_ns"], said)
-            self.assertEqual(to_ns(mine["gpu_busy_ms"]), device["gpu_busy_ns"], said)
-            self.assertEqual(to_ns(mine["span_ms"]), device["gpu_span_ns"], said)
+            if "gpu_span_ns" in device:
+                self.assertEqual(to_ns(mine["gpu_busy_ms"]), device["gpu_busy_ns"], said)
+                self.assertEqual(to_ns(mine["span_ms"]), device["gpu_span_ns"], said)
+            else:  # the oracles of Nsight exports leave copies and sets out
+                self.assertGreaterEqual(to_ns(mine["span_ms"]), device["kernel_span_ns"], said)
 
     def check(self, path, oracle):
         if not oracle.get("devices"):
