@@ -30,11 +30,10 @@ test: ## Build with ASan and UBSan, run every test but the long ones
 	@ctest --preset dev --parallel $(JOBS) --label-exclude '^(long|soak)$$'
 
 test-long: ## Concurrent tests with TSan, short fuzzing, the long tests and soaks
-	@tools/bootstrap test
+	@tools/bootstrap test fuzz
 	@$(call configure,tsan) && cmake --build --preset tsan --parallel $(JOBS) --target concurrent_tests
 	@ctest --preset tsan --parallel $(JOBS) --label-regex '^concurrent$$'
-	@if command -v clang++-19 >/dev/null; then $(MAKE) fuzz FUZZ_SECONDS=10; \
-	  else echo "fuzz: skipped, there is no clang++-19 (tools/bootstrap fuzz installs it)"; fi
+	@$(MAKE) fuzz FUZZ_SECONDS=10
 	@$(call build,dev)
 	@ctest --preset dev --parallel $(JOBS) --label-regex '^(long|soak)$$'
 

@@ -60,8 +60,13 @@ TEST(HttpServerStop, AnswersWhatIsInTheSocketAlready) {
   client.send(get("/1"));
   client.read_response();
   // The request and the stop are both there before the server looks again.
+  std::promise<void> held;
   std::promise<void> sent;
-  server.server->post([&] { sent.get_future().wait(); });
+  server.server->post([&] {
+    held.set_value();
+    sent.get_future().wait();
+  });
+  held.get_future().wait();
   client.send(get("/2"));
   RawClient waiting(server.port());  // in the backlog, not accepted yet
   waiting.send(get("/3"));
