@@ -17,6 +17,9 @@ struct BracketState {
   std::uint64_t in_string = 0;  ///< All ones: the next byte is inside a string.
   std::uint64_t escaped = 0;    ///< 1: the next byte is escaped by a backslash before it.
   std::int64_t depth = 0;       ///< Open brackets.
+  /// Where the quotes of each block go, a bit for each byte that begins or ends a string; null:
+  /// nowhere. A scan moves it on by one for each block that it has looked at.
+  std::uint64_t* quotes = nullptr;
 };
 
 /// Looks through `blocks` blocks of text for the bracket at which the depth returns to zero.

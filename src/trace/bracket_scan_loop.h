@@ -58,6 +58,7 @@ inline std::size_t scan_brackets(const char* text, std::size_t blocks, BracketSt
     if ((masks.backslashes | at.escaped) != 0) [[unlikely]] {
       quotes &= ~escaped_bytes(masks.backslashes, at.escaped);
     }
+    if (at.quotes != nullptr) *at.quotes++ = quotes;
     const std::uint64_t inside = Cpu::prefix_xor(quotes) ^ at.in_string;
     at.in_string = inside >> 63U != 0 ? ~std::uint64_t{0} : 0;
     const std::uint64_t opening = masks.opening & ~inside;
@@ -65,7 +66,10 @@ inline std::size_t scan_brackets(const char* text, std::size_t blocks, BracketSt
     const std::int64_t closed = __builtin_popcountll(closing);
     if (closed >= at.depth) {
       const std::size_t end = end_in_block(opening, closing, at.depth);
-      if (end != kNoBracket) return i * kScanBlock + end;
+      if (end != kNoBracket) {
+        state.quotes = at.quotes;
+        return i * kScanBlock + end;
+      }
     }
     at.depth += __builtin_popcountll(opening) - closed;
   }

@@ -2,7 +2,9 @@
 #include "trace/bracket_scan.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -76,6 +78,24 @@ TEST(BracketScan, FindsTheBracketThatClosesTheFirst) {
     f("{\"" + fill + "}\":[" + std::string(i, ' ') + "]}");
     f("{\"" + std::string(i, '\\') + (i % 2 == 1 ? "\"}" : "") + "\":1}");
     f("{\"" + fill + "\\\"}]\\\\\":{}}");
+  }
+}
+
+TEST(BracketScan, NotesTheQuotesOfTheBlocksItLooksAt) {
+  const std::string text = R"({"a\"b":"\\","c)" + std::string(60, 'x') + "\"}";
+  std::string padded = text;
+  padded.resize(3 * kScanBlock, '"');
+  for (const BracketScanner& scanner : bracket_scanners()) {
+    std::array<std::uint64_t, 3> quotes{};
+    BracketState state;
+    state.quotes = quotes.data();
+    EXPECT_EQ(scanner.scan(padded.data(), 3, state), text.size());
+    EXPECT_EQ(state.quotes, quotes.data() + 2) << scanner.name;
+    std::string found;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      if ((quotes[i / kScanBlock] >> i % kScanBlock & 1U) != 0) found += std::to_string(i) + " ";
+    }
+    EXPECT_EQ(found, "1 6 8 11 13 75 ") << scanner.name;
   }
 }
 

@@ -2,7 +2,10 @@
 #include "trace/json_text.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <charconv>
+#include <cstring>
 
 #include "base/decimal.h"
 
@@ -92,6 +95,31 @@ void append_escape(std::string& out, std::string_view text, std::size_t& at) {
   }
 }
 
+constexpr bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+/// True when the eight bytes at `text` are digits.
+bool eight_digits(const char* text) {
+  constexpr std::uint64_t kHigh = 0xF0F0F0F0F0F0F0F0;
+  std::uint64_t word = 0;
+  std::memcpy(&word, text, sizeof(word));
+  return ((word & kHigh) | ((word + 0x0606060606060606) & kHigh) >> 4U) == 0x3333333333333333;
+}
+
+/// Their value: neighbours are joined to pairs, pairs to fours, fours to eight.
+std::uint64_t value_of_eight_digits(const char* text) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, text, sizeof(word));
+  if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
+  word &= 0x0F0F0F0F0F0F0F0F;
+  word = word * 10 + (word >> 8U);
+  word = ((word & 0x000000FF000000FF) * 0x000F424000000064 +
+          (word >> 16U & 0x000000FF000000FF) * 0x0000271000000001) >>
+         32U;
+  return word;
+}
+
 }  // namespace
 
 bool ObjectWalker::next(JsonField& field) {
@@ -151,30 +179,36 @@ std::string decode_json_text(std::string_view raw, std::size_t max_bytes) {
 }
 
 std::optional<std::int64_t> parse_microseconds(std::string_view raw) {
-  const std::string_view text = unquoted(raw);
+  return parse_scaled(unquoted(raw), 3);
+}
+
+std::optional<std::int64_t> parse_microseconds_at(std::string_view region) {
   // Nearly every time in nearly every recording is digits with none or three decimals.
   constexpr std::uint64_t kMaxWhole = INT64_MAX / 1000 - 1;
+  constexpr std::ptrdiff_t kMaxDigits = 18;
+  if (region.empty()) return std::nullopt;  // there may be no text at all
+  const char* at = region.data();
   std::uint64_t whole = 0;
-  std::size_t at = 0;
-  const std::size_t digits = std::min<std::size_t>(text.size(), 18);
-  for (; at < digits && text[at] >= '0' && text[at] <= '9'; ++at) {
-    whole = whole * 10 + static_cast<std::uint64_t>(text[at] - '0');
+  while (eight_digits(at) && at - region.data() < kMaxDigits - 8) {
+    whole = whole * 100'000'000 + value_of_eight_digits(at);
+    at += 8;
   }
-  if (at > 0 && whole <= kMaxWhole) {
-    if (at == text.size()) return static_cast<std::int64_t>(whole * 1000);
-    const std::size_t decimals = text.size() - at - 1;
-    if (text[at] == '.' && decimals >= 1 && decimals <= 3) {
-      std::uint64_t fraction = 0;
-      bool plain = true;
-      for (std::size_t i = 1; i <= 3; ++i) {
-        const char c = i <= decimals ? text[at + i] : '0';
-        plain = plain && c >= '0' && c <= '9';
-        fraction = fraction * 10 + static_cast<std::uint64_t>(c - '0');
+  for (; is_digit(*at) && at - region.data() < kMaxDigits; ++at) {
+    whole = whole * 10 + static_cast<std::uint64_t>(*at - '0');
+  }
+  if (at != region.data() && whole <= kMaxWhole) {
+    std::uint64_t fraction = 0;
+    if (*at == '.' && is_digit(at[1])) {
+      constexpr std::array<std::uint64_t, 3> kWeights = {100, 10, 1};
+      ++at;
+      for (std::size_t i = 0; i < kWeights.size() && is_digit(*at); ++i, ++at) {
+        fraction += kWeights[i] * static_cast<std::uint64_t>(*at - '0');
       }
-      if (plain) return static_cast<std::int64_t>(whole * 1000 + fraction);
     }
+    const bool ended = at == region.data() + region.size() || ends_json_scalar(*at);
+    if (ended) return static_cast<std::int64_t>(whole * 1000 + fraction);
   }
-  return parse_scaled(text, 3);
+  return parse_microseconds(region.starts_with('"') ? region : json_scalar(region));
 }
 
 std::optional<std::uint64_t> parse_count(std::string_view raw) {

@@ -65,6 +65,20 @@ class ObjectWalker {
 /// The quote that ends the string whose first character is at `at`, or end.
 [[nodiscard]] inline const char* find_json_quote(const char* at, const char* end);
 
+/// The text of a scalar that `region` begins with.
+[[nodiscard]] inline std::string_view json_scalar(std::string_view region) {
+  std::size_t size = 0;
+  while (size < region.size() && !ends_json_scalar(region[size])) ++size;
+  return region.substr(0, size);
+}
+
+/// The value that `region` begins with: itself, or the scalar without what follows it.
+[[nodiscard]] inline std::string_view json_value(std::string_view region) {
+  const bool bounded =
+      !region.empty() && (region[0] == '"' || region[0] == '{' || region[0] == '[');
+  return bounded ? region : json_scalar(region);
+}
+
 /// The text without the quotes around it, if it has any.
 [[nodiscard]] constexpr std::string_view unquoted(std::string_view raw) {
   const bool quoted = raw.size() >= 2 && raw.front() == '"' && raw.back() == '"';
@@ -79,6 +93,10 @@ class ObjectWalker {
 /// A time in microseconds, as number or string, in nanoseconds: exact, rounded half to even.
 /// Nothing for what is no number or does not fit.
 [[nodiscard]] std::optional<std::int64_t> parse_microseconds(std::string_view raw);
+
+/// The same of the value that `region` begins with, followed by kJsonPadding readable bytes: faster,
+/// because nobody has to look for its end before.
+[[nodiscard]] std::optional<std::int64_t> parse_microseconds_at(std::string_view region);
 
 /// A non-negative whole number, as number or string.
 [[nodiscard]] std::optional<std::uint64_t> parse_count(std::string_view raw);

@@ -93,6 +93,14 @@ TEST(JsonText, DecodesEscapesAndPassesWhatIsNoUtf8) {
 TEST(JsonText, TimesBecomeIntegerNanoseconds) {
   const auto f = [](const std::string& raw, std::optional<std::int64_t> want) {
     EXPECT_EQ(parse_microseconds(raw), want) << raw;
+    for (const std::string behind : {",", "}", " , \n \"", "]\"0"}) {
+      const std::string padded = raw + behind + std::string(kJsonPadding, '7');
+      const std::string_view region =
+          std::string_view(padded).substr(0, raw.size() + behind.size());
+      EXPECT_EQ(parse_microseconds_at(raw.starts_with('"') ? region.substr(0, raw.size()) : region),
+                want)
+          << region;
+    }
   };
   f("0", 0);
   f("12", 12'000);
@@ -123,7 +131,9 @@ RC_GTEST_PROP(JsonText, TheShortCutReadsWhatTheSlowWayReads, ()) {
   const auto fraction = *rc::gen::arbitrary<std::uint32_t>();
   std::string text = std::to_string(whole >> *rc::gen::inRange(0, 64));
   if (digits > 0) text += "." + std::to_string(fraction).substr(0, static_cast<unsigned>(digits));
-  RC_ASSERT(parse_microseconds(text) == parse_scaled(text, 3));
+  const std::string padded = text + "," + std::string(kJsonPadding, '7');
+  const std::string_view region = std::string_view(padded).substr(0, text.size() + 1);
+  RC_ASSERT(parse_microseconds_at(region) == parse_scaled(text, 3));
 }
 
 TEST(JsonText, CountsAreWholeNumbers) {

@@ -42,17 +42,23 @@ void DeviceProperties::parse(std::string_view array) {
 
 void DeviceProperties::add(std::string_view object) {
   Property property;
+  bool warps_of_32 = false;
   ObjectWalker walk(object);
   for (JsonField field; walk.next(field);) {
     if (field.key == "id") property.id = parse_count(field.value);
     if (field.key == "totalGlobalMem") property.memory_bytes = parse_count(field.value);
-    if (field.key == "warpSize" && unquoted(field.value) == "64") say_amd_ = true;
+    if (field.key == "warpSize") {
+      say_amd_ = say_amd_ || unquoted(field.value) == "64";
+      warps_of_32 = unquoted(field.value) == "32";
+    }
     if (field.key == "name") {
       const std::string name = clean_text(decode_json_text(field.value, kMaxNameBytes));
       property.name = truncate_utf8(name, kMaxNameBytes);
     }
   }
-  say_amd_ = say_amd_ || names_amd(property.name);
+  const bool amd = names_amd(property.name);
+  say_amd_ = say_amd_ || amd;
+  say_not_amd_ = say_not_amd_ || (warps_of_32 && !amd && !property.name.empty());
   list_.push_back(std::move(property));
 }
 

@@ -22,6 +22,8 @@ class DeviceProperties {
 
   /// True when the list itself shows that these are AMD's: by a name, or by warps of 64.
   [[nodiscard]] bool say_amd() const { return say_amd_; }
+  /// True when it shows that they are not: by another's name, and warps of 32.
+  [[nodiscard]] bool say_not_amd() const { return say_not_amd_ && !say_amd_; }
 
   /// Name and memory of the device that the file numbers so, as far as they are known.
   [[nodiscard]] TraceDevice device(std::uint32_t number, bool amd) const;
@@ -37,6 +39,7 @@ class DeviceProperties {
 
   std::vector<Property> list_;
   bool say_amd_ = false;
+  bool say_not_amd_ = false;
 };
 
 }  // namespace gpuvigil

@@ -14,10 +14,19 @@ constexpr std::size_t kMaxNameTableBytes = std::size_t{32} << 20U;
 constexpr std::size_t kMaxTableNameBytes = std::size_t{64} << 10U;
 constexpr std::size_t kMaxMemoryReadings = 65'536;
 
-enum class Work { kNone, kKernel, kMemcpy, kMemset };
+}  // namespace
+
+enum class KinetoEvents::Work { kNone, kKernel, kMemcpy, kMemset };
+
+/// GPU work whose times are times.
+struct KinetoEvents::Timed {
+  Work work;
+  std::int64_t start_ns;
+  std::int64_t duration_ns;
+};
 
 /// What a raw category, quotes included, says about an event.
-Work work_of(std::string_view category) {
+KinetoEvents::Work KinetoEvents::work_of(std::string_view category) {
   if (category.size() == 8) {
     if (category == R"("kernel")" || category == R"("Kernel")" || category == R"("KERNEL")") {
       return Work::kKernel;
@@ -30,6 +39,8 @@ Work work_of(std::string_view category) {
   }
   return Work::kNone;
 }
+
+namespace {
 
 /// A device number: an integer, or a string that ends with one ("stream 7" is none, but "GPU 0"
 /// as a pid is).
@@ -58,6 +69,31 @@ bool is_gpu_type(std::string_view raw) {
 
 /// The members of an event that matter, raw.
 struct KinetoEvents::Fields {
+  /// Keeps a member if it is the first of its name. A missing member is an empty view.
+  void take(const JsonField& field) {
+    const auto keep = [&field](std::string_view& place) {
+      if (place.empty()) place = field.value;
+    };
+    const std::string_view key = field.key;
+    switch (key.size()) {
+      case 2:
+        if (key == "ph") keep(phase);
+        if (key == "ts") keep(start);
+        return;
+      case 3:
+        if (key == "cat") keep(category);
+        if (key == "dur") keep(duration);
+        if (key == "pid") keep(pid);
+        return;
+      case 4:
+        if (key == "name") keep(name);
+        if (key == "args") keep(args);
+        return;
+      default:
+        return;
+    }
+  }
+
   std::string_view phase;
   std::string_view category;
   std::string_view name;
@@ -67,9 +103,11 @@ struct KinetoEvents::Fields {
   std::string_view args;
 };
 
-/// The members of its "args" that matter, raw.
+/// The members of its "args" that matter, raw; each the first of its name. They are read up to the
+/// last that is asked for.
 struct KinetoEvents::Args {
-  explicit Args(std::string_view object);
+  static Args of_work(const EventText& event, std::string_view object, bool wants_kind);
+  static Args of_memory(const EventText& event, std::string_view object);
 
   std::string_view device;
   std::string_view kind;
@@ -77,83 +115,108 @@ struct KinetoEvents::Args {
   std::string_view device_id;
   std::string_view allocated;
   std::string_view reserved;
+
+ private:
+  static void keep(std::string_view& place, const JsonField& field, std::string_view key) {
+    if (place.empty() && field.key == key) place = json_value(field.value);
+  }
 };
 
-KinetoEvents::Args::Args(std::string_view object) {
-  if (!object.starts_with('{')) return;
-  ObjectWalker walk(object);
+KinetoEvents::Args KinetoEvents::Args::of_work(const EventText& event, std::string_view object,
+                                               bool wants_kind) {
+  Args args;
+  if (!object.starts_with('{')) return args;
+  EventWalk walk(event, object);
   for (JsonField field; walk.next(field);) {
-    if (field.key == "device") device = field.value;
-    if (field.key == "kind") kind = field.value;
-    if (field.key == "Device Type") device_type = field.value;
-    if (field.key == "Device Id") device_id = field.value;
-    if (field.key == "Total Allocated") allocated = field.value;
-    if (field.key == "Total Reserved") reserved = field.value;
+    keep(args.device, field, "device");
+    if (wants_kind) keep(args.kind, field, "kind");
+    if (!args.device.empty() && (!wants_kind || !args.kind.empty())) break;
   }
+  return args;
 }
 
-bool KinetoEvents::read(std::string_view object) {
-  Fields fields;
-  ObjectWalker walk(object);
+KinetoEvents::Args KinetoEvents::Args::of_memory(const EventText& event, std::string_view object) {
+  Args args;
+  if (!object.starts_with('{')) return args;
+  EventWalk walk(event, object);
   for (JsonField field; walk.next(field);) {
-    const std::string_view key = field.key;
-    if (key == "ph") fields.phase = field.value;
-    if (key == "ts") fields.start = field.value;
-    if (key == "cat") fields.category = field.value;
-    if (key == "dur") fields.duration = field.value;
-    if (key == "pid") fields.pid = field.value;
-    if (key == "name") fields.name = field.value;
-    if (key == "args") fields.args = field.value;
+    keep(args.device_type, field, "Device Type");
+    keep(args.device_id, field, "Device Id");
+    keep(args.allocated, field, "Total Allocated");
+    keep(args.reserved, field, "Total Reserved");
+  }
+  return args;
+}
+
+bool KinetoEvents::read(const EventText& event) {
+  Fields fields;
+  EventWalk walk(event);
+  for (JsonField field; walk.next(field);) {
+    fields.take(field);
+    // Most events are of no interest, and most of those show it early.
+    if (fields.phase == R"("X")") {
+      const bool timed = !fields.start.empty() && !fields.duration.empty();
+      if (timed && !fields.category.empty() && work_of(fields.category) == Work::kNone) break;
+    } else if (!fields.phase.empty() && fields.phase != R"("i")") {
+      return true;
+    }
   }
   if (walk.broken()) return false;
   if (fields.phase == R"("X")") {
-    take_timed(fields);
+    take_timed(event, fields);
   } else if (fields.name == R"("[memory]")" && fields.phase == R"("i")") {
-    take_memory(fields);
+    take_memory(event, fields);
   }
   return true;
 }
 
-void KinetoEvents::take_timed(const Fields& fields) {
-  const auto start = parse_microseconds(fields.start);
-  const auto duration = parse_microseconds(fields.duration);
+void KinetoEvents::take_timed(const EventText& event, const Fields& fields) {
+  const auto start = parse_microseconds_at(fields.start);
+  const auto duration = parse_microseconds_at(fields.duration);
   std::int64_t end = 0;
   const bool sound =
       start && duration && *duration >= 0 && !__builtin_add_overflow(*start, *duration, &end);
   if (sound) {
-    first_ns_ = first_ns_ ? std::min(*first_ns_, *start) : *start;
-    last_ns_ = last_ns_ ? std::max(*last_ns_, end) : end;
+    first_ns_ = std::min(first_ns_.value_or(*start), *start);
+    last_ns_ = std::max(last_ns_.value_or(end), end);
   }
   const Work work = work_of(fields.category);
   if (work == Work::kNone) {
     amd_ = amd_ || (fields.name.starts_with(R"("hip)") &&
                     (fields.category == R"("cuda_runtime")" || fields.category == R"("Runtime")"));
-    return;
+  } else if (sound) {
+    take_work(event, fields, {.work = work, .start_ns = *start, .duration_ns = *duration});
+  } else {
+    ++executions_unreadable_;
   }
-  const Args args(fields.args);
+}
+
+void KinetoEvents::take_work(const EventText& event, const Fields& fields, const Timed& timed) {
+  const bool wants_kind = !is_amd() && !properties_.say_not_amd();
+  const Args args = Args::of_work(event, fields.args, wants_kind);
   amd_ = amd_ || args.kind.starts_with(R"("Dispatch)");
-  const auto device = sound ? device_of(fields, args) : std::nullopt;
+  const auto device = device_of(fields, args);
   if (!device) {
     ++executions_unreadable_;
     return;
   }
-  const Name& name = name_of(fields.name);
+  const Name& name = name_of(json_value(fields.name));
   KernelKind kind = name.kind;
-  if (work == Work::kMemcpy) kind = KernelKind::kMemcpy;
-  if (work == Work::kMemset) kind = KernelKind::kMemset;
+  if (timed.work == Work::kMemcpy) kind = KernelKind::kMemcpy;
+  if (timed.work == Work::kMemset) kind = KernelKind::kMemset;
   ++executions_;
   sink_.execution({.name = name.text,
                    .kind = kind,
                    .device = *device,
-                   .start_ns = *start,
-                   .duration_ns = *duration});
+                   .start_ns = timed.start_ns,
+                   .duration_ns = timed.duration_ns});
 }
 
 /// The dense number of the device on which an event ran: args.device, else the pid, which on a
 /// GPU's lane is the same number. One that tells neither is taken for device 0.
 std::optional<std::uint32_t> KinetoEvents::device_of(const Fields& fields, const Args& args) {
   auto number = trailing_number(args.device);
-  if (!number) number = trailing_number(fields.pid);
+  if (!number) number = trailing_number(json_value(fields.pid));
   return dense_number(number.value_or(0));
 }
 
@@ -184,9 +247,9 @@ const KinetoEvents::Name& KinetoEvents::name_of(std::string_view raw) {
   return names_.emplace(raw, std::move(name)).first->second;
 }
 
-void KinetoEvents::take_memory(const Fields& fields) {
-  const auto at = parse_microseconds(fields.start);
-  const Args args(fields.args);
+void KinetoEvents::take_memory(const EventText& event, const Fields& fields) {
+  const auto at = parse_microseconds_at(fields.start);
+  const Args args = Args::of_memory(event, fields.args);
   const auto allocated = parse_count(args.allocated);
   const auto id = parse_count(args.device_id);
   if (!at || !is_gpu_type(args.device_type) || !allocated || !id || *id > UINT32_MAX) return;

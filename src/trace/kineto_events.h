@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "model/kernel.h"
+#include "trace/event_walk.h"
 #include "trace/kineto_devices.h"
 #include "trace/trace_sink.h"
 
@@ -21,7 +22,7 @@ inline constexpr std::size_t kMaxRecordedNameBytes = std::size_t{1} << 20U;
 /// Takes the events of one Kineto recording, one after the other, and tells a sink of the GPU work
 /// among them: events of phase X with the category of a kernel, a copy or a set, in all spellings.
 /// Annotations and synchronisation on the same lanes are none. Where a key stands twice in an
-/// event the last one counts, as in most readers of JSON.
+/// event the first one counts.
 ///
 /// Memory: the names (at most 32 MiB of them at a time) and 3 MiB of allocator readings.
 class KinetoEvents {
@@ -32,9 +33,8 @@ class KinetoEvents {
   KinetoEvents(TraceSink& sink, const DeviceProperties& properties)
       : sink_(sink), properties_(properties) {}
 
-  /// Reads one event; false when its text is no JSON object after all. `object` is followed by
-  /// kJsonPadding readable bytes.
-  bool read(std::string_view object);
+  /// Reads one event; false when its text is no JSON object after all.
+  bool read(const EventText& event);
 
   /// An event that cannot be read although it is there, and seems to be GPU work.
   void count_unreadable() { ++executions_unreadable_; }
@@ -43,8 +43,10 @@ class KinetoEvents {
   void finish(TraceSummary& summary);
 
  private:
+  enum class Work;
   struct Fields;
   struct Args;
+  struct Timed;
   struct Name {
     std::string text;
     KernelKind kind;
@@ -62,8 +64,10 @@ class KinetoEvents {
     std::uint32_t device_id;
   };
 
-  void take_timed(const Fields& fields);
-  void take_memory(const Fields& fields);
+  [[nodiscard]] static Work work_of(std::string_view category);
+  void take_timed(const EventText& event, const Fields& fields);
+  void take_work(const EventText& event, const Fields& fields, const Timed& timed);
+  void take_memory(const EventText& event, const Fields& fields);
   [[nodiscard]] std::optional<std::uint32_t> device_of(const Fields& fields, const Args& args);
   [[nodiscard]] std::optional<std::uint32_t> dense_number(std::uint32_t recorded);
   [[nodiscard]] const Name& name_of(std::string_view raw);

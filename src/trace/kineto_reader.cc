@@ -178,6 +178,7 @@ bool KinetoReader::read_events(bool bare) {
     const int next = window_.peek();
     if (next == '{') {
       if (!read_event()) return false;
+      if (window_.text().starts_with(',')) window_.consume(1);
     } else if (next == ',') {
       window_.consume(1);
     } else if (next == ']') {
@@ -206,7 +207,7 @@ bool KinetoReader::read_event() {
   if (extent.end == JsonExtent::End::kCut) return cut(began, "an event");
   if (extent.end == JsonExtent::End::kTooLong) return read_long_event();
   ++event_count_;
-  if (!events_.read(window_.text().substr(0, extent.size))) {
+  if (!events_.read({.text = window_.text().substr(0, extent.size), .quotes = window_.quotes()})) {
     note(began, "ignored an event that is no JSON object");
     bytes_unreadable_ += extent.size;
   }
@@ -228,7 +229,7 @@ bool KinetoReader::read_long_event() {
   if (event.overflowed()) {
     note(began, "ignored an event that is too long");
     bytes_unreadable_ += window_.offset() - began;
-  } else if (!events_.read(event.text())) {
+  } else if (!events_.read({.text = event.text(), .quotes = {}})) {
     note(began, "ignored an event that is no JSON object");
     bytes_unreadable_ += window_.offset() - began;
   }

@@ -161,11 +161,11 @@ TEST(KinetoReader, EveryFormOfTheTopLevelIsTheSame) {
   }
 }
 
-TEST(KinetoReader, OfRepeatedKeysTheLastCounts) {
-  EXPECT_EQ(told(document(R"({"ph":"B","ph":"X","cat":"cpu_op","cat":"kernel","name":"a",)"
+TEST(KinetoReader, OfRepeatedKeysTheFirstCounts) {
+  EXPECT_EQ(told(document(R"({"ph":"X","ph":"B","cat":"kernel","cat":"cpu_op","name":"a",)"
                           R"("name":"b","ts":1,"ts":5,"dur":1,"dur":6,"args":{"device":1},)"
                           R"("args":{"device":2,"device":3}})")),
-            "b compute 0 5000 6000\n");
+            "a compute 0 1000 1000\n");
 }
 
 TEST(KinetoReader, NamesAreDecodedAndBounded) {
@@ -249,6 +249,8 @@ TEST(KinetoReader, AmdNumbersCountSocketsSoOnlyACommonNameIsTold) {
   f(R"({"id":0,"name":"AMD X"},{"id":2,"name":"AMD X"})", on_1, "AMD X");
   f(R"({"id":0,"name":"X","warpSize":64},{"id":1,"name":"Y","warpSize":64})", on_1, "");
   f(R"({"id":0,"name":"X"},{"id":1,"name":"Y"})", on_1_amd, "");
+  f(R"({"id":1,"name":"Y","warpSize":32})", on_1_amd, "Y");
+  f(R"({"id":1,"name":"AMD Radeon Y","warpSize":32},{"id":2,"name":"Z"})", on_1, "");
   f(R"({"id":0,"name":"X"},{"id":1,"name":"Y"})",
     event(R"("cat":"cuda_runtime","name":"hipLaunchKernel","ts":1,"dur":1)") + "," + on_1, "");
   f(R"(1,{"id":1,"name":"Y"})", on_1, "");

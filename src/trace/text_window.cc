@@ -54,17 +54,35 @@ int TextWindow::peek() {
   }
 }
 
+/// Looks at whole blocks behind `scanned` bytes for the end of the container at the cursor, and
+/// notes the quotes of the first of them.
+std::size_t TextWindow::scan_blocks(BracketState& state, std::size_t& scanned) {
+  for (;;) {
+    const std::string_view rest = text().substr(scanned);
+    std::size_t blocks = rest.size() / kScanBlock;
+    if (blocks == 0) return kNoBracket;
+    state.quotes = nullptr;
+    if (quoted_blocks_ < kQuotedBlocks) {
+      state.quotes = quotes_.data() + quoted_blocks_;
+      blocks = std::min(blocks, kQuotedBlocks - quoted_blocks_);
+    }
+    const std::size_t found = scan_(rest.data(), blocks, state);
+    if (state.quotes != nullptr) {
+      quoted_blocks_ = static_cast<std::size_t>(state.quotes - quotes_.data());
+    }
+    if (found != kNoBracket) return scanned + found;
+    scanned += blocks * kScanBlock;
+  }
+}
+
 /// Looks for the end of the container at the cursor. What does not fit stays behind `scanned`
 /// bytes in `state`, so that the search can go on when they are gone.
 JsonExtent TextWindow::container_extent(BracketState& state, std::size_t& scanned) {
   using enum JsonExtent::End;
-  const BracketScan scan = bracket_scan();
+  quoted_blocks_ = 0;
   for (;;) {
-    const std::string_view rest = text().substr(scanned);
-    const std::size_t blocks = rest.size() / kScanBlock;
-    const std::size_t found = scan(rest.data(), blocks, state);
-    if (found != kNoBracket) return {kWhole, scanned + found};
-    scanned += blocks * kScanBlock;
+    const std::size_t found = scan_blocks(state, scanned);
+    if (found != kNoBracket) return {kWhole, found};
     switch (more()) {
       case More::kYes:
         continue;
@@ -78,7 +96,8 @@ JsonExtent TextWindow::container_extent(BracketState& state, std::size_t& scanne
     last.fill(' ');
     const std::string_view tail = text().substr(scanned);
     std::memcpy(last.data(), tail.data(), tail.size());
-    const std::size_t end = scan(last.data(), 1, state);
+    state.quotes = nullptr;
+    const std::size_t end = scan_(last.data(), 1, state);
     if (end != kNoBracket) return {kWhole, scanned + end};
     return {kCut, text().size()};
   }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,6 +56,11 @@ class TextWindow {
 
   /// The value that begins at the cursor, which peek() has just found there.
   [[nodiscard]] JsonExtent extent();
+  /// Where the quotes of that value are, a bit for each byte, if it was a container: of the first
+  /// 4 KiB or less of it.
+  [[nodiscard]] std::span<const std::uint64_t> quotes() const {
+    return std::span(quotes_).first(quoted_blocks_);
+  }
   /// Goes behind that value, however long it is; false when the text ends inside it.
   [[nodiscard]] bool skip_value();
 
@@ -61,6 +68,9 @@ class TextWindow {
   [[nodiscard]] std::string damage() const;
 
  private:
+  static constexpr std::size_t kQuotedBlocks = 64;
+
+  [[nodiscard]] std::size_t scan_blocks(BracketState& state, std::size_t& scanned);
   [[nodiscard]] JsonExtent container_extent(BracketState& state, std::size_t& scanned);
   [[nodiscard]] JsonExtent string_extent(std::size_t from);
   [[nodiscard]] JsonExtent scalar_extent();
@@ -72,6 +82,9 @@ class TextWindow {
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
   std::uint64_t offset_ = 0;
+  BracketScan scan_ = bracket_scan();
+  std::array<std::uint64_t, kQuotedBlocks> quotes_{};
+  std::size_t quoted_blocks_ = 0;
   bool ended_ = false;
   std::string read_error_;
 };
