@@ -58,7 +58,6 @@ auto fenced(ServerCore& core, const HttpRequest& request, Call call) -> decltype
 
 HttpConnection::HttpConnection(ServerCore& core, UniqueFd fd, const Endpoint& peer)
     : Connection(core, std::move(fd), peer.key()),
-      peer_key_(peer.key()),
       remote_(peer.to_string()),
       deadline_(core.now() + core.options.times.header) {}
 
@@ -181,7 +180,7 @@ void HttpConnection::upgrade(const HttpRequest& request, std::string_view rest) 
   const auto accept = check_handshake(request);
   if (const auto* refusal = std::get_if<Refusal>(&accept)) return refuse(*refusal);
   if (core_.is_stopping()) return refuse({503, "the server is stopping"});
-  auto stream = std::make_unique<StreamConnection>(core_, peer_key_);
+  auto stream = std::make_unique<StreamConnection>(core_, Connection::peer());
   using Outcome = std::variant<std::unique_ptr<StreamSession>, HttpResponse>;
   auto outcome =
       fenced(core_, request, [&]() -> Outcome { return core_.handler.upgrade(request, *stream); });
@@ -202,13 +201,12 @@ void HttpConnection::refuse(const Refusal& refusal) {
   if (is_retired()) return;
   core_.counters.refused_requests.add();
   auto response = core_.handler.refuse(refusal.status, refusal.detail);
-  const auto add = [&](std::string_view name, std::string_view value) {
-    response.headers.emplace_back(name, value);
-  };
-  if (refusal.status == 503) add("Retry-After", "1");
+  if (refusal.status == 503 && !has_header(response, "retry-after")) {
+    response.headers.emplace_back("Retry-After", "1");
+  }
   if (refusal.status == 426) {
-    add("Sec-WebSocket-Version", "13");
-    add("Upgrade", "websocket");
+    response.headers.emplace_back("Sec-WebSocket-Version", "13");
+    response.headers.emplace_back("Upgrade", "websocket");
   }
   parser_.reset();
   pending_.clear();

@@ -52,7 +52,6 @@ class HttpConnection final : public Connection {
     return state_ == State::kReading && parser_ == nullptr && pending_.empty();
   }
 
-  const Endpoint::Key peer_key_;
   const std::string remote_;
   std::unique_ptr<RequestParser> parser_;  ///< Of the request that is being read.
   std::string pending_;                    ///< Bytes that came and are not used yet.

@@ -19,12 +19,6 @@ bool is_compressible(std::string_view type) {
          type == "application/javascript" || type == "image/svg+xml";
 }
 
-bool has_header(const HttpResponse& response, std::string_view name) {
-  return std::ranges::any_of(response.headers, [&](const auto& header) {
-    return equals_ignoring_case(header.first, name);
-  });
-}
-
 /// 1xx, 204 and 304 end with their fields (RFC 9110, 6.4.1).
 bool has_no_body(unsigned status) {
   return status < 200 || status == 204 || status == 304;
@@ -36,6 +30,12 @@ std::string_view without_weakness(std::string_view etag) {
 }
 
 }  // namespace
+
+bool has_header(const HttpResponse& response, std::string_view name) {
+  return std::ranges::any_of(response.headers, [&](const auto& header) {
+    return equals_ignoring_case(header.first, name);
+  });
+}
 
 ResponseWriter::Wire ResponseWriter::write(const HttpResponse& response, const ResponseForm& form) {
   Body body = response.body;

@@ -63,6 +63,9 @@ class ResponseWriter {
   std::string head_;
 };
 
+/// True when the application has set that header, in any case.
+[[nodiscard]] bool has_header(const HttpResponse& response, std::string_view name);
+
 /// "Not Found" for 404; "Status" for what is not in RFC 9110.
 [[nodiscard]] std::string_view reason_phrase(unsigned status);
 

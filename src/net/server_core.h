@@ -47,6 +47,8 @@ class Connection : public EventTarget {
   [[nodiscard]] bool is_retired() const { return is_retired_; }
 
  protected:
+  [[nodiscard]] const Endpoint::Key& peer() const { return peer_; }
+
   ServerCore& core_;
   UniqueFd fd_;
 

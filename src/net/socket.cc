@@ -136,6 +136,8 @@ Result<UniqueFd> listen_on(const Endpoint& endpoint) {
   set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR);
   // Accepted sockets inherit it (tcp(7)): answers are whole when they are sent.
   set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY);
+  // And this: a client that does not read must not make the kernel hold megabytes for it.
+  set_option(fd.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, 256 * 1024);
   if (endpoint.family() == AF_INET6) set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY);
   if (failpoint("net.listen")) return cannot_listen(endpoint, EACCES);
   if (::bind(fd.get(), endpoint.data(), endpoint.size()) != 0 ||

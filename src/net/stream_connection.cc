@@ -30,6 +30,14 @@ bool would_block() {
   return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
 }
 
+/// Spreads the pings of clients that came together (after a restart, say) over the whole period.
+Duration ping_offset(const ServerCore& core) {
+  constexpr std::uint64_t kGoldenRatio = 0x9E3779B97F4A7C15;  // 2^64 / 1.618: spreads evenly
+  const std::uint64_t part = (core.counters.accepted.get() * kGoldenRatio) >> 32U;
+  return std::chrono::duration_cast<Duration>(core.options.times.ping *
+                                              (static_cast<double>(part) * 0x1p-32));
+}
+
 std::shared_ptr<const std::string> framed(Opcode opcode, std::string_view payload) {
   return std::make_shared<const std::string>(encode_frame(opcode, payload));
 }
@@ -40,7 +48,7 @@ StreamConnection::StreamConnection(ServerCore& core, const Endpoint::Key& peer)
     : Connection(core, UniqueFd(), peer),
       decoder_(WebSocketDecoder::Sender::kClient, core.options.limits.message_bytes),
       last_heard_(core.now()),
-      last_ping_(core.now()) {}
+      last_ping_(core.now() - ping_offset(core)) {}
 
 StreamConnection::~StreamConnection() {
   if (is_open_) core_.counters.streams.subtract();
