@@ -56,6 +56,7 @@ struct Engine::Impl {
         alerts(options.alerts) {}
 
   void run();
+  void publish(std::shared_ptr<const Frame> frame);
   void publish_edge(Timestamp edge);
   void publish_peek();
   [[nodiscard]] bool peek_wanted() const { return !peeks.empty() || peek_requested; }
@@ -124,23 +125,27 @@ std::shared_ptr<Frame> Engine::Impl::build(Timestamp until, bool is_edge) {
   return frame;
 }
 
+void Engine::Impl::publish(std::shared_ptr<const Frame> frame) {
+  latest.set(frame);
+  // An edge serves those who wait for a peek as well: it was collected after they asked.
+  peek_requested = false;
+  for (auto& waiting : std::exchange(peeks, {})) waiting.set_value(frame);
+}
+
 void Engine::Impl::publish_edge(Timestamp edge) {
   ++seq;
   auto frame = build(edge, true);
   const std::vector<Alert> changes = alerts.update(*frame);
   alerts.write_to(*frame);
   const std::shared_ptr<const Frame> published = std::move(frame);
-  latest.set(published);
+  publish(published);
   for (const Listener& listener : listeners) listener(published, changes);
 }
 
 void Engine::Impl::publish_peek() {
-  peek_requested = false;
   auto frame = build(clock.now(), false);
   alerts.write_to(*frame);
-  const std::shared_ptr<const Frame> published = std::move(frame);
-  latest.set(published);
-  for (auto& waiting : std::exchange(peeks, {})) waiting.set_value(published);
+  publish(std::move(frame));
 }
 
 Duration Engine::Impl::time_to_wait(bool peek_wanted, Timestamp next_edge) const {
