@@ -111,7 +111,11 @@ bool Sampler::stop(Duration patience) {
     shared_->stopping = true;
     shared_->changed.notify_all();
     // Real time, not the clock's: this is a wait for a thread, not for a moment of the timeline.
-    ended = shared_->changed.wait_for(shared_->mutex, patience, [this] { return shared_->ended; });
+    const auto patient_until = std::chrono::steady_clock::now() + patience;
+    while (!shared_->ended && shared_->changed.wait_until(shared_->mutex, patient_until) ==
+                                  std::cv_status::no_timeout) {
+    }
+    ended = shared_->ended;
   }
   if (ended) {
     thread_.join();
