@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Compiled for this very processor: without that, simdjson's on-demand parser is its plain fallback.
+// Compiled for this very processor: else simdjson's on-demand parser is its plain fallback.
 #include "trace_peer.h"
 
 #include <algorithm>

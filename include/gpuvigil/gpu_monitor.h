@@ -83,7 +83,7 @@ struct AlertRecord {
   std::optional<std::chrono::system_clock::time_point> resolved_at;
 };
 
-/// A kernel by handle, for hot loops: about 3 ns a record, see docs/benchmarks.md.
+/// A kernel by handle, for hot loops: about 5 ns a record, see docs/benchmarks.md.
 ///
 /// A plain value; copies are the same kernel. It must not be used after its monitor is gone.
 /// Threading: safe from any thread, without a lock.

@@ -34,7 +34,7 @@ inline std::uint64_t escaped_bytes(std::uint64_t backslashes, std::uint64_t& car
   return escaped;
 }
 
-/// The offset behind the closing bracket at which `depth` becomes zero in this block, or kNoBracket.
+/// The offset behind the closing bracket at which `depth` becomes zero here, or kNoBracket.
 inline std::size_t end_in_block(std::uint64_t opening, std::uint64_t closing, std::int64_t depth) {
   while (closing != 0) {
     const std::uint64_t before = (closing & (~closing + 1)) - 1;

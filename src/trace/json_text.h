@@ -94,8 +94,8 @@ class ObjectWalker {
 /// Nothing for what is no number or does not fit.
 [[nodiscard]] std::optional<std::int64_t> parse_microseconds(std::string_view raw);
 
-/// The same of the value that `region` begins with, followed by kJsonPadding readable bytes: faster,
-/// because nobody has to look for its end before.
+/// The same of the value that `region` begins with, followed by kJsonPadding readable bytes:
+/// faster, because nobody has to look for its end before.
 [[nodiscard]] std::optional<std::int64_t> parse_microseconds_at(std::string_view region);
 
 /// A non-negative whole number, as number or string.

@@ -275,8 +275,8 @@ TEST(Player, WhatCannotBePlayedIsRefusedInOneLineThatNamesIt) {
     "many: 4 executions are more than the 3");
   f({{"names", file({run(std::string(201, 'n'), 0, 1)}, summary_of(0, 9))}}, ReplayAlign::kStart,
     Errc::kTooLarge, "names: more than 0 MiB of distinct kernel names");
-  f({{"devices", file({run("k", 0, 1, 2)}, summary_of(0, 9))}}, ReplayAlign::kStart, Errc::kTooLarge,
-    "devices: more than 2 devices");
+  f({{"devices", file({run("k", 0, 1, 2)}, summary_of(0, 9))}}, ReplayAlign::kStart,
+    Errc::kTooLarge, "devices: more than 2 devices");
   f({{"idle", file({}, summary_of(0, 9))}}, ReplayAlign::kStart, Errc::kInvalidArgument,
     "idle: holds no GPU work");
   f({}, ReplayAlign::kStart, Errc::kInvalidArgument, "no recording to replay");

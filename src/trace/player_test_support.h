@@ -184,7 +184,8 @@ inline Kept run(std::string name, std::int64_t start_ns, std::int64_t duration_n
 }
 
 inline std::unique_ptr<Player> player_of(FakeFiles files, std::vector<std::string> paths,
-                                         bool loop = false, ReplayAlign align = ReplayAlign::kStart) {
+                                         bool loop = false,
+                                         ReplayAlign align = ReplayAlign::kStart) {
   PlayerOptions options;
   options.paths = std::move(paths);
   options.loop = loop;

@@ -13,9 +13,9 @@ namespace gpuvigil {
 
 /// One piece of recorded GPU work, as it stands in the file.
 struct TraceExecution {
-  std::string_view name;    ///< As recorded; valid only during the call.
+  std::string_view name;  ///< As recorded; valid only during the call.
   KernelKind kind = KernelKind::kCompute;
-  std::uint32_t device = 0;  ///< Dense, in the order in which the file first speaks of them.
+  std::uint32_t device = 0;      ///< Dense, in the order in which the file first speaks of them.
   std::int64_t start_ns = 0;     ///< On the file's own axis.
   std::int64_t duration_ns = 0;  ///< >= 0; start + duration fits.
 };
@@ -39,7 +39,7 @@ struct TraceDevice {
 class TraceSink {
  public:
   virtual ~TraceSink() = default;
-  /// From now on the file speaks of device number `dense`; `known` is what it has said of it so far.
+  /// From now on the file speaks of device number `dense`; `known` is what it has said of it.
   /// Readers that cannot tell before the end leave it out.
   virtual void device_found(std::uint32_t /*dense*/, const TraceDevice& /*known*/) {}
   virtual void execution(const TraceExecution& execution) = 0;
@@ -48,9 +48,9 @@ class TraceSink {
 
 /// What is known of a recording once it has been read.
 struct TraceSummary {
-  std::string format;                  ///< "kineto" or "nsight-systems".
-  std::vector<TraceDevice> devices;    ///< By the dense number of TraceExecution::device.
-  std::int64_t base_unix_ns = 0;       ///< Wall time = base + ns of the axis; 0: already epoch.
+  std::string format;                    ///< "kineto" or "nsight-systems".
+  std::vector<TraceDevice> devices;      ///< By the dense number of TraceExecution::device.
+  std::int64_t base_unix_ns = 0;         ///< Wall time = base + ns of the axis; 0: already epoch.
   std::optional<std::int64_t> first_ns;  ///< Span that the recording covers: every timed event,
   std::optional<std::int64_t> last_ns;   ///< not only GPU work. Absent without any.
   std::uint64_t events = 0;
