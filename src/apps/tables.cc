@@ -63,6 +63,12 @@ const JsonValue::Array& elements(const JsonValue& list) {
   return list.as_array() == nullptr ? kNone : *list.as_array();
 }
 
+/// What every text about a simulated machine begins with.
+std::string banner(const JsonValue& answer) {
+  const bool* demo = answer["demo"].as_bool();
+  return demo != nullptr && *demo ? fmt::format("{}\n", kDemoBanner) : std::string();
+}
+
 }  // namespace
 
 std::string status_table(const JsonValue& status) {
@@ -89,9 +95,9 @@ std::string status_table(const JsonValue& status) {
       notes += fmt::format("GPU {} is throttled: {}\n", number(device["index"], 0), throttled);
     }
   }
-  std::string out;
+  std::string out = banner(status);
   if (table.empty()) {
-    out = fmt::format("no device: {}\n", text(status["reason"]));
+    out += fmt::format("no device: {}\n", text(status["reason"]));
   } else {
     table.append_to(out);
   }
@@ -119,7 +125,7 @@ std::string kernels_table(const JsonValue& kernels) {
                    milliseconds(row["max_time_ms"]), joined(row["devices"]),
                    text(row["short_name"])});
   }
-  std::string out;
+  std::string out = banner(kernels);
   table.append_to(out);
   out += fmt::format("{} of {} kernels", elements(kernels["kernels"]).size(),
                      count(kernels["total_kernels"]));
@@ -141,9 +147,9 @@ std::string alerts_table(const JsonValue& alerts) {
     table.add_row({text(alert["severity"]), text(alert["state"]), text(alert["timestamp"]),
                    number(alert["device"], 0), number(alert["value"], 1), text(alert["message"])});
   }
-  std::string out;
+  std::string out = banner(alerts);
   if (table.empty()) {
-    out = "no alerts\n";
+    out += "no alerts\n";
   } else {
     table.append_to(out);
   }

@@ -102,6 +102,10 @@ void write_stamp(JsonWriter& json, const Frame& frame) {
   json.timestamp(frame.edge);
   json.key("seq");
   json.number(frame.seq);
+  if (is_demo(frame)) {  // on every answer, so that none can be taken for a measurement
+    json.key("demo");
+    json.boolean(true);
+  }
 }
 
 void write_percent(JsonWriter& json, const Reading<Percent>& reading) {

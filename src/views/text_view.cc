@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "model/alert_query.h"
 #include "views/human.h"
+#include "views/summary.h"
 #include "views/text_table.h"
 
 namespace gpuvigil {
@@ -184,8 +185,8 @@ void append_losses(std::string& out, const LossCounters& losses) {
   if (!lines.empty()) out += "\nLOST OR INEXACT\n" + lines;
 }
 
-void append_heading(std::string& out, const Frame& frame, std::string_view what) {
-  out += fmt::format("gpuvigil {}   {}   up {}\n", what, human_timestamp(frame.edge),
+void append_heading(std::string& out, const Frame& frame) {
+  out += fmt::format("gpuvigil report   {}   up {}\n", human_timestamp(frame.edge),
                      human_uptime(uptime_seconds(frame)));
   if (is_demo(frame)) out += fmt::format("{}\n", kDemoBanner);
 }
@@ -201,8 +202,8 @@ void append_machine(std::string& out, const std::vector<const DeviceRow*>& devic
   out += '\n';
 }
 
-void append_status(std::string& out, const Frame& frame, const DeviceSelection& selection) {
-  const auto devices = selected_devices(frame, selection);
+void append_status(std::string& out, const Frame& frame) {
+  const auto devices = selected_devices(frame, {});
   if (devices.empty()) return append_no_device(out, frame);
   append_devices(out, devices);
   append_machine(out, devices);
@@ -222,9 +223,9 @@ void append_summary(std::string& out, const Frame& frame) {
 
 std::string report_text(const Frame& frame, const KernelList& top) {
   std::string out;
-  append_heading(out, frame, "report");
+  append_heading(out, frame);
   out += "\nDEVICES\n";
-  append_status(out, frame, {});
+  append_status(out, frame);
   append_device_use(out, frame);
   out += "\nTOP KERNELS BY TIME\n";
   append_kernels(out, top.rows);
@@ -237,52 +238,6 @@ std::string report_text(const Frame& frame, const KernelList& top) {
   append_alerts(out, alerts);
   append_losses(out, frame.losses);
   return out;
-}
-
-std::string status_text(const Frame& frame, const DeviceSelection& selection) {
-  std::string out;
-  append_heading(out, frame, "status");
-  append_status(out, frame, selection);
-  return out;
-}
-
-std::string kernels_text(const Frame& frame, const KernelList& list) {
-  std::string out;
-  append_heading(out, frame, "kernels");
-  append_kernels(out, list.rows);
-  out += fmt::format("  {} of {} shown\n", human_count(list.rows.size()),
-                     human_count(list.total_kernels));
-  append_losses(out, frame.losses);
-  return out;
-}
-
-std::string alerts_text(const Frame& frame, std::span<const Alert* const> selected) {
-  std::string out;
-  append_heading(out, frame, "alerts");
-  append_alerts(out, selected);
-  out += fmt::format("  {} active, {} began today (UTC)\n", count_active_alerts(frame),
-                     frame.alerts_today);
-  return out;
-}
-
-std::string metrics_line(const Frame& frame, const StreamView& view) {
-  const auto devices = selected_devices(frame, view.devices);
-  const MachineTotals totals = total_of(devices);
-  std::string line = human_clock(frame.edge);
-  if (is_demo(frame)) line += "  DEMO";
-  line += fmt::format("  util {:>6}  mem {:>9}", or_dash(totals.utilization, show_percent),
-                      or_dash(totals.memory_used, human_bytes));
-  for (const RecentExecution* execution : view.recent) {
-    line += fmt::format("  {} {}", fold_middle(clean_text(execution->name->short_name), 32),
-                        human_time(static_cast<std::uint64_t>(execution->duration.count())));
-  }
-  return line + '\n';
-}
-
-std::string alert_line(const Alert& alert) {
-  const Timestamp at = alert.resolved_at.value_or(alert.began);
-  return fmt::format("{}  {} {}: {}\n", human_clock(at), to_string(alert.severity),
-                     to_string(alert.state), clean_text(alert.message));
 }
 
 }  // namespace gpuvigil

@@ -130,10 +130,10 @@ LOST OR INEXACT
 )");
 }
 
-TEST(StatusText, UnknownIsADashAndAFootnoteSaysWhy) {
+TEST(ReportText, UnknownIsADashAndAFootnoteSaysWhy) {
   Frame frame = empty_frame();
   frame.devices = {full_device(0, "nvml"), absent_device(1, Missing::kNoPermission)};
-  const std::string text = status_text(frame);
+  const std::string text = report_text(frame, {});
   EXPECT_NE(text.find("- UTIL, BUSY, MEM USED, OF, POWER, TEMP, SM CLOCK: permission\n"),
             std::string::npos)
       << text;
@@ -144,52 +144,19 @@ TEST(StatusText, UnknownIsADashAndAFootnoteSaysWhy) {
   EXPECT_EQ(text.find(" 0.0%"), std::string::npos) << "unknown is never zero";
 }
 
-TEST(StatusText, WithoutADeviceItSaysHowToGetOne) {
+TEST(ReportText, WithoutADeviceItSaysHowToGetOne) {
   Frame frame = empty_frame();
   frame.no_device_reason = "try \x1b[1m--demo";
-  const std::string text = status_text(frame);
+  const std::string text = report_text(frame, {});
   EXPECT_NE(text.find("no device: try \xEF\xBF\xBD[1m--demo\n"), std::string::npos) << text;
 }
 
-TEST(TextViews, ADemoIsLabelledEverywhere) {
+TEST(TextViews, ADemoIsLabelled) {
   Frame frame = empty_frame();
   frame.devices = {full_device(0, "demo")};
-  const std::string_view banner = "DEMO: simulated machine\n";
-  EXPECT_NE(report_text(frame, {}).find(banner), std::string::npos);
-  EXPECT_NE(status_text(frame).find(banner), std::string::npos);
-  EXPECT_NE(kernels_text(frame, {}).find(banner), std::string::npos);
-  EXPECT_NE(alerts_text(frame, {}).find(banner), std::string::npos);
-  EXPECT_NE(metrics_line(frame, {}).find("DEMO"), std::string::npos);
+  EXPECT_NE(report_text(frame, {}).find("DEMO: simulated machine\n"), std::string::npos);
   frame.devices = {full_device(0, "nvml")};
   EXPECT_EQ(report_text(frame, {}).find("DEMO"), std::string::npos);
-}
-
-TEST(KernelsText, WithoutCallsThereAreNoTimes) {
-  KernelList list;
-  list.rows = {kernel("idle", 0, 0)};
-  list.total_kernels = 1;
-  const std::string text = kernels_text(empty_frame(), list);
-  EXPECT_NE(text.find("idle        0   0 ns  62.5%    -    -    -    -"), std::string::npos)
-      << text;
-  EXPECT_NE(kernels_text(empty_frame(), {}).find("no kernel has run"), std::string::npos);
-}
-
-TEST(MetricsLine, IsOneLine) {
-  Frame frame = empty_frame();
-  frame.devices = {full_device(0, "nvml")};
-  frame.recent.push_back(
-      {.name = make_kernel_name("conv2d"), .end = kEdge, .duration = 312us, .memory = {}});
-  EXPECT_EQ(metrics_line(frame, {{}, {&frame.recent[0]}}),
-            "03:04:05  util  73.5%  mem  2048 MiB  conv2d 312 µs\n");
-  frame.devices = {absent_device(0, Missing::kLost)};
-  EXPECT_EQ(metrics_line(frame, {}), "03:04:05  util      -  mem         -\n");
-}
-
-TEST(AlertLine, SaysWhenAndWhat) {
-  EXPECT_EQ(alert_line(alert("a", AlertState::kFiring)),
-            "03:02:50  warning firing: GPU 0 utilization above 90% for 30 seconds\n");
-  EXPECT_EQ(alert_line(alert("a", AlertState::kResolved)),
-            "03:04:05  warning resolved: GPU 0 utilization above 90% for 30 seconds\n");
 }
 
 TEST(TextViews, HostileNamesCannotMoveACursorOrWidenALine) {
