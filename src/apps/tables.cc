@@ -163,9 +163,9 @@ std::string stream_line(const JsonValue& message) {
     return fmt::format("{}  {} {}: {}\n", text(alert["timestamp"]), text(alert["severity"]),
                        text(alert["state"]), text(alert["message"]));
   }
-  std::string line =
-      fmt::format("{}  {:>6}  {:>9}", text(message["timestamp"]),
-                  percent(message["gpu_utilization"]), mebibytes(message["memory_used_mb"]));
+  std::string line = banner(message).empty() ? "" : "DEMO  ";
+  line += fmt::format("{}  {:>6}  {:>9}", text(message["timestamp"]),
+                      percent(message["gpu_utilization"]), mebibytes(message["memory_used_mb"]));
   for (const JsonValue& kernel : elements(message["recent_kernels"])) {
     line += fmt::format("  {} {}", fold_middle(text(kernel["name"]), 40),
                         milliseconds(kernel["duration_ms"]));
