@@ -16,7 +16,7 @@ std::shared_ptr<const std::string> gzip(std::string_view text) {
   }
   auto out = std::make_shared<std::string>(text.size(), '\0');
   // zlib does not write to its input, but an old interface of it takes it without const.
-  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast,cppcoreguidelines-pro-type-reinterpret-cast)
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-*)
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
   stream.avail_in = static_cast<uInt>(text.size());
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): zlib's own type for bytes.

@@ -21,8 +21,8 @@ inline constexpr std::size_t kMaxClientBody = 64 * 1024 * 1024;
 /// whole answer, at most `timeout` in all. An answer of any status is a success. Redirects are not
 /// followed.
 ///
-/// Errors: kInvalidArgument (the URL or a header), kUnavailable (nobody listens; the message says so
-/// in a way that helps), kTimeout, kIo, kCorrupt (what came is no HTTP), kTooLarge.
+/// Errors: kInvalidArgument (the URL or a header), kUnavailable (nobody listens; the message says
+/// so in a way that helps), kTimeout, kIo, kCorrupt (what came is no HTTP), kTooLarge.
 [[nodiscard]] Result<ClientResponse> http_get(std::string_view url, Duration timeout,
                                               const HttpHeaders& headers = {});
 
