@@ -116,8 +116,8 @@ TEST(Tables, UnknownIsADashAndForeignTextIsHarmless) {
 
 TEST(Tables, KernelsAlertsAndMessagesAreLines) {
   const std::string kernels = kernels_table(json(
-      R"({"demo":true,"kernels":[{"short_name":"sgemm","total_calls":1234567,"total_time_ms":1200.5,
-          "share_percent":99.5,"devices":[0,1]}],"total_kernels":3,"dropped_executions":2})"));
+      R"({"demo":true,"kernels":[{"short_name":"sgemm","total_calls":1234567,
+          "total_time_ms":1200.5,"share_percent":99.5,"devices":[0,1]}],"total_kernels":3,"dropped_executions":2})"));
   EXPECT_NE(kernels.find("1,234,567"), std::string::npos) << kernels;
   EXPECT_TRUE(kernels.starts_with("DEMO: simulated machine\n")) << kernels;
   EXPECT_NE(kernels.find("1 of 3 kernels; 2 executions could not be counted"), std::string::npos);
