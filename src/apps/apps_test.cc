@@ -117,7 +117,8 @@ TEST(Tables, UnknownIsADashAndForeignTextIsHarmless) {
 TEST(Tables, KernelsAlertsAndMessagesAreLines) {
   const std::string kernels = kernels_table(json(
       R"({"demo":true,"kernels":[{"short_name":"sgemm","total_calls":1234567,
-          "total_time_ms":1200.5,"share_percent":99.5,"devices":[0,1]}],"total_kernels":3,"dropped_executions":2})"));
+          "total_time_ms":1200.5,"share_percent":99.5,"devices":[0,1]}],
+          "total_kernels":3,"dropped_executions":2})"));
   EXPECT_NE(kernels.find("1,234,567"), std::string::npos) << kernels;
   EXPECT_TRUE(kernels.starts_with("DEMO: simulated machine\n")) << kernels;
   EXPECT_NE(kernels.find("1 of 3 kernels; 2 executions could not be counted"), std::string::npos);
@@ -125,8 +126,8 @@ TEST(Tables, KernelsAlertsAndMessagesAreLines) {
                 .find("no alerts\n0 active, 4 today"),
             std::string::npos);
   const std::string line = stream_line(json(
-      R"({"type":"gpu_metrics","demo":true,"timestamp":"T","gpu_utilization":50,"memory_used_mb":null,
-          "recent_kernels":[{"name":"k","duration_ms":0.312}],"dropped":2})"));
+      R"({"type":"gpu_metrics","demo":true,"timestamp":"T","gpu_utilization":50,
+          "memory_used_mb":null,"recent_kernels":[{"name":"k","duration_ms":0.312}],"dropped":2})"));
   EXPECT_TRUE(line.starts_with("DEMO  T")) << line;
   EXPECT_NE(line.find("k 312 µs"), std::string::npos) << line;
   EXPECT_NE(line.find("(2 messages missed)"), std::string::npos);
