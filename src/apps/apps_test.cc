@@ -127,7 +127,8 @@ TEST(Tables, KernelsAlertsAndMessagesAreLines) {
             std::string::npos);
   const std::string line = stream_line(json(
       R"({"type":"gpu_metrics","demo":true,"timestamp":"T","gpu_utilization":50,
-          "memory_used_mb":null,"recent_kernels":[{"name":"k","duration_ms":0.312}],"dropped":2})"));
+          "memory_used_mb":null,
+          "recent_kernels":[{"name":"k","duration_ms":0.312}],"dropped":2})"));
   EXPECT_TRUE(line.starts_with("DEMO  T")) << line;
   EXPECT_NE(line.find("k 312 µs"), std::string::npos) << line;
   EXPECT_NE(line.find("(2 messages missed)"), std::string::npos);
