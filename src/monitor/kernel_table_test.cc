@@ -274,6 +274,15 @@ RC_GTEST_PROP(KernelTable, TotalsAreConservedWhateverIsEvicted,
       RC_ASSERT(p.p99_ns == series[i].percentiles.p99_ns);
     }
   }
+  for (const KernelRow& kernel : kernels) {
+    if (kernel.counters.calls == 0) continue;
+    const auto whole =
+        churn.table.sketch_of(kernel.name->id, kernel.kind, std::vector<std::uint32_t>{0, 1, 2});
+    const Percentiles p =
+        percentiles(whole->sketch, kernel.counters.min_ns, kernel.counters.max_ns);
+    RC_ASSERT(p.p50_ns == kernel.percentiles.p50_ns);
+    RC_ASSERT(p.p95_ns == kernel.percentiles.p95_ns);
+  }
   RC_ASSERT(counted <= 9U);
   std::erase_if(got, [](const auto& entry) { return entry.second.calls == 0; });
   RC_ASSERT(got.size() == churn.want.size());

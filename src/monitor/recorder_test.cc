@@ -3,10 +3,13 @@
 
 #include <set>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
 #include "monitor/counting_intake.h"
+#include "monitor/record_shadow.h"
 
 namespace gpuvigil {
 namespace {
@@ -211,6 +214,63 @@ TEST_F(RecorderTest, AThreadMayRecordWhileItEnds) {
   collect(recorder);
   EXPECT_EQ(total("last words").counters.calls, 1U);
   EXPECT_EQ(total("first words").counters.calls, 1U);
+}
+
+/// A cell that the test writes like a recording thread that is stopped at will.
+class CellShadowTest : public ::testing::Test {
+ protected:
+  void record(std::uint64_t duration) {
+    cell_.make_page(duration);
+    ASSERT_TRUE(cell_.record(duration, Recorder::kNoMemory, now_));
+  }
+  KernelCounters take() {
+    Aggregate delta;
+    EXPECT_TRUE(shadow_.take(cell_, delta, buckets_));
+    return delta.counters;
+  }
+
+  std::atomic<std::int64_t> now_{0};
+  detail::RecordCell cell_;
+  detail::CellShadow shadow_;
+  std::vector<BucketCount> buckets_;
+};
+
+TEST_F(CellShadowTest, ExtremesThatWereTakenTooEarlyAreHeldToWhatWasEverSeen) {
+  record(1'005);  // its bucket begins at 992 and ends at 1007
+  (void)cell_.interval_min_ns.take(UINT64_MAX);
+  (void)cell_.interval_max_ns.take(0);
+  const KernelCounters delta = take();
+  EXPECT_EQ(delta.min_ns, 1'005U);
+  EXPECT_EQ(delta.max_ns, 1'005U);
+  record(1'000);
+  record(1'002);
+  (void)cell_.interval_min_ns.take(UINT64_MAX);
+  (void)cell_.interval_max_ns.take(0);
+  const KernelCounters second = take();
+  EXPECT_EQ(second.min_ns, 1'000U);
+  EXPECT_EQ(second.max_ns, 1'005U);  // not known better: within the bucket, and ever seen
+}
+
+TEST_F(CellShadowTest, ExtremesOfARecordThatIsUnderWayWaitForIt) {
+  record(1'000);
+  cell_.lowest_ns.set(5);  // a record of 5 ns has only just begun
+  cell_.interval_min_ns.set(5);
+  EXPECT_EQ(take().min_ns, 1'000U - 8U);  // the bound of its bucket: the exact one was hidden
+  record(5);
+  EXPECT_EQ(take().min_ns, 5U);
+}
+
+TEST_F(CellShadowTest, SumsOfARecordThatIsUnderWayComeLater) {
+  record(40);
+  cell_.pages[0].own()->at(50).add(1);  // a record of 50 ns has got as far as its bucket
+  const KernelCounters first = take();
+  EXPECT_EQ(first.calls, 2U);
+  EXPECT_EQ(first.sum_ns, 90U);  // what the buckets say
+  cell_.sum_ns.add(50);
+  cell_.calls.add(1);
+  const KernelCounters second = take();
+  EXPECT_EQ(second.calls, 0U);
+  EXPECT_EQ(first.sum_ns + second.sum_ns, 90U);
 }
 
 TEST(NameCache, ForgetsWhenFullAndFindsEveryNameUntilThen) {

@@ -159,17 +159,26 @@ LadderStep LadderBuilder::pop_oldest(Rung& rung) {
   return oldest;
 }
 
+/// Merges the oldest two neighbours that are not too wide together; false without any.
+bool LadderBuilder::merge_oldest_pair(Rung& rung) {
+  for (std::size_t i = 0; i + 1 < rung.steps.size(); ++i) {
+    LadderStep& earlier = rung.steps[i];
+    const LadderStep& later = rung.steps[i + 1];
+    if (later.delta->to - earlier.delta->from > kWidestStep) continue;
+    LadderStep merged = merge_steps(earlier, later);
+    rung.bytes += merged.memory_bytes() - earlier.memory_bytes() - later.memory_bytes();
+    earlier = std::move(merged);
+    rung.steps.erase(rung.steps.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+    return true;
+  }
+  return false;
+}
+
 void LadderBuilder::shrink_last() {
   Rung& last = rungs_.back();
   while (last.steps.size() > last.keep) (void)pop_oldest(last);
   while (memory_bytes() > max_bytes_ && last.steps.size() > 1) {
-    LadderStep oldest = pop_oldest(last);
-    const LadderStep& next = last.steps.front();
-    if (next.delta->to - oldest.delta->from > kWidestStep) continue;  // dropped
-    LadderStep merged = merge_steps(oldest, next);
-    last.bytes -= next.memory_bytes();
-    last.bytes += merged.memory_bytes();
-    last.steps.front() = std::move(merged);
+    if (!merge_oldest_pair(last)) (void)pop_oldest(last);
   }
   // One edge with more than all the memory: the past goes, the newest step stays.
   for (std::size_t r = rungs_.size(); r-- > 0 && memory_bytes() > max_bytes_;) {

@@ -57,6 +57,7 @@ class LadderBuilder {
   };
 
   void put(std::size_t rung, LadderStep step);
+  [[nodiscard]] static bool merge_oldest_pair(Rung& rung);
   void shrink_last();
   [[nodiscard]] bool over(const Rung& rung) const;
   [[nodiscard]] static LadderStep pop_oldest(Rung& rung);

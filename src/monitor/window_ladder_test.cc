@@ -144,6 +144,24 @@ TEST(WindowLadder, FramesFasterThanASecondBecomeSteppedSeconds) {
   EXPECT_EQ(steps[3]->to, start + 3'500ms);
 }
 
+TEST(WindowLadder, WithLittleMemoryItMergesUpToTenMinutesAndThenDrops) {
+  constexpr std::size_t kBytes = 16 * 1'024;
+  LadderBuilder builder(kBytes);
+  const Timestamp start = from_unix_ns(0);
+  Happened happened;
+  for (std::uint64_t series = 0; series < 8; ++series) happened[series] = {100 * series};
+  for (int i = 0; i < 3 * 3600; ++i) {
+    builder.push(step_of(start + i * 1s, start + (i + 1) * 1s, happened));
+    ASSERT_LE(builder.memory_bytes(), kBytes);
+  }
+  const auto& steps = builder.ladder()->steps;
+  Duration widest{};
+  for (const auto& step : steps) widest = std::max(widest, step->to - step->from);
+  EXPECT_GT(widest, 1min);
+  EXPECT_LE(widest, 10min);
+  EXPECT_LE(steps.front()->from, start + 3h - 20min);  // coarser, but far back
+}
+
 TEST(WindowLadder, AnIdleHourCostsNothing) {
   LadderBuilder builder;
   for (int i = 0; i < 3600; ++i)
