@@ -53,9 +53,12 @@ HostRules::HostRules(const std::vector<std::string>& names)
   }
 }
 
-bool HostRules::allows(std::string_view host) const {
+bool HostRules::allows(std::string_view host) {
+  if (!host.empty() && host == last_allowed_) return true;
   const auto authority = parse_authority(host);
-  return authority && std::ranges::find(names_, authority->host) != names_.end();
+  if (!authority || std::ranges::find(names_, authority->host) == names_.end()) return false;
+  last_allowed_ = host;
+  return true;
 }
 
 bool is_same_origin(std::string_view origin, std::string_view host) {

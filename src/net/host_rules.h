@@ -17,10 +17,11 @@ class HostRules {
   explicit HostRules(const std::vector<std::string>& names);
 
   /// `host` as it stands in the Host field: "name", "name:port", "[::1]:port".
-  [[nodiscard]] bool allows(std::string_view host) const;
+  [[nodiscard]] bool allows(std::string_view host);
 
  private:
   std::vector<std::string> names_;  ///< Lower case, IPv6 without brackets.
+  std::string last_allowed_;        ///< The same client sends the same text again and again.
 };
 
 /// True when a page of `origin` ("http://name:port") comes from the very server that it addresses

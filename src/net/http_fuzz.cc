@@ -20,7 +20,7 @@ constexpr RequestLimits kLimits = {.header_bytes = 1024, .header_fields = 32, .b
 /// What a connection serves of the bytes that it reads `step` at a time, a line a request, so that
 /// two ways of cutting can be compared.
 std::string serve(std::string_view wire, std::size_t step) {
-  const HostRules hosts({"gpu.example"});
+  HostRules hosts({"gpu.example"});
   std::string outcome;
   std::string waiting;
   auto parser = std::make_unique<RequestParser>(kLimits);

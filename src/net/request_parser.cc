@@ -117,7 +117,10 @@ struct RequestParser::Grammar final : http::basic_parser<true> {
 };
 
 RequestParser::RequestParser(const RequestLimits& limits)
-    : limits_(limits), grammar_(std::make_unique<Grammar>(*this)) {}
+    : limits_(limits), grammar_(std::make_unique<Grammar>(*this)) {
+  constexpr std::size_t kUsualFields = 12;  // browsers send about so many
+  request_.headers.reserve(std::min(kUsualFields, limits.header_fields));
+}
 RequestParser::~RequestParser() = default;
 
 std::size_t RequestParser::feed(std::string_view bytes) {

@@ -2,6 +2,7 @@
 #include "net/response_writer.h"
 
 #include <algorithm>
+#include <charconv>
 #include <functional>
 #include <iterator>
 
@@ -11,6 +12,9 @@
 #include "net/gzip.h"
 
 namespace gpuvigil {
+
+using namespace std::string_view_literals;
+
 namespace {
 
 bool is_compressible(std::string_view type) {
@@ -22,6 +26,10 @@ bool is_compressible(std::string_view type) {
 /// 1xx, 204 and 304 end with their fields (RFC 9110, 6.4.1).
 bool has_no_body(unsigned status) {
   return status < 200 || status == 204 || status == 304;
+}
+
+bool is_control(char c) {
+  return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
 }
 
 std::string_view without_weakness(std::string_view etag) {
@@ -56,19 +64,18 @@ ResponseWriter::Wire ResponseWriter::write(const HttpResponse& response, const R
   begin_head(status);
   if (!has_no_body(status)) {
     if (body != nullptr && !body->empty()) add("Content-Type", response.content_type);
-    fmt::format_to(std::back_inserter(head_), "Content-Length: {}\r\n",
-                   body == nullptr ? 0 : body->size());
+    add_length(body == nullptr ? 0 : body->size());
   }
-  if (is_compressed) add("Content-Encoding", "gzip");
-  if (may_compress) add("Vary", "Accept-Encoding");
-  if (known != nullptr) add("ETag", known->etag);
-  if (!has_header(response, "cache-control")) add("Cache-Control", "no-store");
-  add("X-Content-Type-Options", "nosniff");
+  if (is_compressed) head_ += "Content-Encoding: gzip\r\n"sv;
+  if (may_compress) head_ += "Vary: Accept-Encoding\r\n"sv;
+  if (known != nullptr) head_.append("ETag: ").append(known->etag).append("\r\n");
+  if (!has_header(response, "cache-control")) head_ += "Cache-Control: no-store\r\n"sv;
+  head_ += "X-Content-Type-Options: nosniff\r\n"sv;
   for (const auto& [name, value] : response.headers) add(name, value);
   if (!form.keep_alive) {
-    add("Connection", "close");
+    head_ += "Connection: close\r\n"sv;
   } else if (form.version < 11) {
-    add("Connection", "keep-alive");
+    head_ += "Connection: keep-alive\r\n"sv;
   }
   head_ += "\r\n";
   if (form.head_only || has_no_body(status) || (body != nullptr && body->empty())) body = nullptr;
@@ -79,11 +86,10 @@ ResponseWriter::Known* ResponseWriter::find(const Body& body) {
   if (body == nullptr || body.use_count() < 3) return nullptr;  // the response's and write()'s own
   Known* free = nullptr;
   for (auto& known : known_) {
-    if (known.address == nullptr || known.body.expired()) {
-      free = &known;
-    } else if (known.address == body.get()) {
-      return &known;
-    }
+    if (known.address == body.get() && !known.body.expired()) return &known;
+  }
+  for (auto& known : known_) {
+    if (known.body.expired()) free = &known;
   }
   if (free == nullptr) {
     free = &known_[next_];
@@ -107,21 +113,27 @@ ResponseWriter::Body ResponseWriter::compressed(const Body& body, Known* known) 
 void ResponseWriter::begin_head(unsigned status) {
   head_.clear();
   if (status == 200) {
-    head_ += "HTTP/1.1 200 OK\r\n";
+    head_ += "HTTP/1.1 200 OK\r\n"sv;
   } else {
     fmt::format_to(std::back_inserter(head_), "HTTP/1.1 {} {}\r\n", status, reason_phrase(status));
   }
 }
 
+void ResponseWriter::add_length(std::size_t length) {
+  std::array<char, 20> digits{};
+  const auto end = std::to_chars(digits.begin(), digits.end(), length).ptr;
+  head_.append("Content-Length: ").append(digits.begin(), end).append("\r\n");
+}
+
 void ResponseWriter::add(std::string_view name, std::string_view value) {
-  head_ += name;
-  head_ += ": ";
+  head_.append(name).append(": ");
   const std::size_t begin = head_.size();
   head_ += value;
   // Whatever the application put together, it cannot end the field: no header is ever injected.
-  std::replace_if(
-      head_.begin() + static_cast<std::ptrdiff_t>(begin), head_.end(),
-      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, ' ');
+  if (std::ranges::any_of(value, is_control)) {
+    std::replace_if(head_.begin() + static_cast<std::ptrdiff_t>(begin), head_.end(), is_control,
+                    ' ');
+  }
   head_ += "\r\n";
 }
 

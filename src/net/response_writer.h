@@ -56,6 +56,7 @@ class ResponseWriter {
   Known* find(const Body& body);
   static Body compressed(const Body& body, Known* known);
   void begin_head(unsigned status);
+  void add_length(std::size_t length);
   void add(std::string_view name, std::string_view value);
 
   std::array<Known, kCached> known_;

@@ -144,7 +144,7 @@ TEST(Gzip, IsNothingWhereItDoesNotHelp) {
 }
 
 TEST(HostRules, AnswersToItsOwnNamesOnly) {
-  const HostRules rules({"gpu-7.example", "10.0.0.7", "[fe80::1]"});
+  HostRules rules({"gpu-7.example", "10.0.0.7", "[fe80::1]"});
   const auto f = [&](std::string_view host, bool want) {
     EXPECT_EQ(rules.allows(host), want) << host;
   };

@@ -87,7 +87,7 @@ class ServerCore final : public EventTarget {
   const HttpServerOptions options;
   const Endpoint endpoint;
   HttpHandler& handler;
-  const HostRules hosts;
+  HostRules hosts;
   const std::unique_ptr<EventLoop> loop;
   ResponseWriter writer;
   std::vector<char> scratch;     ///< What recv() reads into: connections that wait hold no buffers.

@@ -13,10 +13,16 @@ namespace {
 
 enum class Plus { kIsItself, kIsSpace };
 
+/// True for what stands for itself, in path and query.
+constexpr bool is_plain(char c) {
+  return c > 0x20 && c != '%' && c != '+' && c != 0x7F;
+}
+
 Result<std::string> decode(std::string_view text, Plus plus, std::string_view where) {
   const auto wrong = [&](std::string_view what) {
     return fail(Errc::kInvalidArgument, fmt::format("the {} holds {}", where, what));
   };
+  if (std::ranges::all_of(text, is_plain)) return std::string(text);
   std::string out;
   out.reserve(text.size());
   bool all_ascii = true;
