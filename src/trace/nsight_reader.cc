@@ -82,7 +82,8 @@ class NsightReader {
   Result<void> span_of(const std::string& table);
   Result<void> read_gpus();
   [[nodiscard]] TraceDevice describe(std::uint32_t cuda_number) const;
-  Result<std::string_view> kernel_name(const SqliteStatement& row, KernelKind& kind);
+  static Result<std::string_view> kernel_name(const SqliteStatement& row,
+                                              detail::NsightNames& names, KernelKind& kind);
 
   void hand_in(const SqliteStatement& row, std::string_view name, KernelKind kind);
   OptionalNumber dense_device(OptionalNumber recorded);
@@ -95,7 +96,6 @@ class NsightReader {
   const ReadProgress& progress_;
   detail::NsightSchema schema_;
   TimeAxis axis_;
-  std::optional<detail::NsightNames> names_;
   std::vector<Gpu> gpus_;
   std::set<std::pair<std::int64_t, std::int64_t>> meant_gpus_;  ///< CUDA's number and a GPU's id.
   std::map<std::int64_t, std::uint32_t> devices_;               ///< Recorded number to dense.
@@ -203,7 +203,7 @@ void NsightReader::hand_in(const SqliteStatement& row, std::string_view name, Ke
   const OptionalNumber start = row.integer(0);
   const OptionalNumber end = row.integer(1);
   const OptionalNumber zero = axis_.zero_of(start);
-  if (!zero || axis_.zero_of(end) != zero || *end < *start) {
+  if (!start || !end || !zero || axis_.zero_of(end) != zero || *end < *start) {
     ++summary_.executions_unreadable;
     return;
   }
@@ -222,7 +222,8 @@ void NsightReader::hand_in(const SqliteStatement& row, std::string_view name, Ke
 }
 
 /// Columns from 3 on are demangledName, shortName, mangledName: ids, or in some exports the text.
-Result<std::string_view> NsightReader::kernel_name(const SqliteStatement& row, KernelKind& kind) {
+Result<std::string_view> NsightReader::kernel_name(const SqliteStatement& row,
+                                                   detail::NsightNames& names, KernelKind& kind) {
   const detail::NsightName* placeholder = nullptr;
   for (int column = 3; column <= 5; ++column) {
     if (const auto text = row.text(column)) {
@@ -231,7 +232,7 @@ Result<std::string_view> NsightReader::kernel_name(const SqliteStatement& row, K
     }
     const OptionalNumber id = row.integer(column);
     if (!id) continue;
-    GPUVIGIL_TRY(const detail::NsightName* name, names_->find(*id));
+    GPUVIGIL_TRY(const detail::NsightName* name, names.find(*id));
     if (name->found) {
       kind = name->kind;
       return name->text;
@@ -251,12 +252,12 @@ Result<void> NsightReader::read_kernels() {
                                             std::vector{std::string("id")};
   GPUVIGIL_TRY(auto rows, schema_.select(file_, kKernelTable, kColumns));
   if (!rows) return {};
-  GPUVIGIL_TRY(names_, detail::NsightNames::open(file_, has_strings, id_is_key));
+  GPUVIGIL_TRY(auto names, detail::NsightNames::open(file_, has_strings, id_is_key));
   while (true) {
     GPUVIGIL_TRY(const bool more, rows->step());
     if (!more) return {};
     KernelKind kind{};
-    GPUVIGIL_TRY(const std::string_view name, kernel_name(*rows, kind));
+    GPUVIGIL_TRY(const std::string_view name, kernel_name(*rows, names, kind));
     hand_in(*rows, name, kind);
   }
 }
@@ -299,8 +300,8 @@ Result<void> NsightReader::read_memory() {
     const OptionalNumber zero = axis_.zero_of(recorded);
     const std::int64_t bytes = rows->integer(2).value_or(0);
     const OptionalNumber operation = rows->integer(4);
-    if (!zero || bytes <= 0 || bytes > 1LL << 50 || rows->integer(3) != kDeviceMemory ||
-        !operation || *operation < 0 || *operation > 1) {
+    if (!recorded || !zero || bytes <= 0 || bytes > 1LL << 50 ||
+        rows->integer(3) != kDeviceMemory || !operation || *operation < 0 || *operation > 1) {
       continue;
     }
     const OptionalNumber device = dense_device(rows->integer(1));

@@ -33,16 +33,14 @@ TraceSink& TimelineBuilder::recording_begins(const std::string& name, std::uint6
                          .file_id = file_id,
                          .file = file_,
                          .first_device = static_cast<std::uint32_t>(timeline_.devices.size()),
-                         .base_unix_ns = 0,
-                         .first_ns = {},
-                         .last_ns = {}});
+                         .base_unix_ns = 0});
   return *this;
 }
 
 void TimelineBuilder::extend(std::int64_t from_ns, std::int64_t to_ns) {
   Recording& recording = recordings_.back();
-  recording.first_ns = std::min(recording.first_ns.value_or(from_ns), from_ns);
-  recording.last_ns = std::max(recording.last_ns.value_or(to_ns), to_ns);
+  recording.first_ns = std::min(recording.first_ns, from_ns);
+  recording.last_ns = std::max(recording.last_ns, to_ns);
 }
 
 void TimelineBuilder::recording_ends(const TraceSummary& summary) {
@@ -160,17 +158,17 @@ Result<void> TimelineBuilder::check_limits() const {
 
 Result<void> TimelineBuilder::align_recordings(ReplayAlign align) {
   const Recording* earliest = nullptr;
-  const auto wall = [](const Recording& r) { return Int128{r.base_unix_ns} + *r.first_ns; };
+  const auto wall = [](const Recording& r) { return Int128{r.base_unix_ns} + r.first_ns; };
   for (const Recording& recording : recordings_) {
-    if (!recording.first_ns) continue;
-    if (Int128{*recording.last_ns} - *recording.first_ns > kMaxLengthNs) {
+    if (!recording.has_events()) continue;
+    if (Int128{recording.last_ns} - recording.first_ns > kMaxLengthNs) {
       return fail(Errc::kInvalidArgument,
                   fmt::format("{}: its times span more than a year", recording.name));
     }
     if (earliest == nullptr || wall(recording) < wall(*earliest)) earliest = &recording;
   }
   for (Recording& recording : recordings_) {
-    if (!recording.first_ns) continue;
+    if (!recording.has_events()) continue;
     std::int64_t begin = 0;
     if (align == ReplayAlign::kWall) {
       const Int128 apart = wall(recording) - wall(*earliest);
@@ -184,8 +182,8 @@ Result<void> TimelineBuilder::align_recordings(ReplayAlign align) {
     }
     // Both operands may lie far out; the difference wraps and comes back with the shifted time.
     recording.shift_ns = static_cast<std::int64_t>(static_cast<std::uint64_t>(begin) -
-                                                   static_cast<std::uint64_t>(*recording.first_ns));
-    const std::int64_t length = *recording.last_ns - *recording.first_ns;
+                                                   static_cast<std::uint64_t>(recording.first_ns));
+    const std::int64_t length = recording.last_ns - recording.first_ns;
     timeline_.length_ns = std::max(timeline_.length_ns, begin + length);
     for (std::size_t i = 0; i < timeline_.devices.size(); ++i) {
       if (&recordings_[recording_of_device_[i]] != &recording) continue;

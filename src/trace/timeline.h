@@ -94,9 +94,11 @@ class TimelineBuilder final : public TraceVisitor, private TraceSink {
     std::size_t file = 0;
     std::uint32_t first_device = 0;
     std::int64_t base_unix_ns = 0;
-    std::optional<std::int64_t> first_ns;  ///< On its own axis: of all events.
-    std::optional<std::int64_t> last_ns;
+    std::int64_t first_ns = INT64_MAX;  ///< On its own axis: of all events.
+    std::int64_t last_ns = INT64_MIN;
     std::int64_t shift_ns = 0;  ///< From its axis to the timeline's.
+
+    [[nodiscard]] bool has_events() const { return first_ns <= last_ns; }
   };
 
   void execution(const TraceExecution& execution) override;
