@@ -18,10 +18,11 @@ MAY_INCLUDE = {
     "base": [],
     "model": ["base"],
     "net": ["base"],
+    "auth": ["base"],
     **{part: ["base", "model"] for part in PARTS},
     "engine": ["base", "model", *PARTS],
-    "api": ["base", "model", "net", "engine", "views"],
-    "apps": ["base", "model", "net", "engine", "api", *PARTS],
+    "api": ["base", "model", "net", "auth", "engine", "views"],
+    "apps": ["base", "model", "net", "auth", "engine", "api", *PARTS],
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([a-z_]+)/')
