@@ -59,7 +59,9 @@ struct Engine::Impl {
   void publish(std::shared_ptr<const Frame> frame);
   void publish_edge(Timestamp edge);
   void publish_peek();
-  [[nodiscard]] bool peek_wanted() const { return !peeks.empty() || peek_requested; }
+  [[nodiscard]] bool peek_wanted() const {
+    return !peeks.empty() || !wait_for_publication.empty() || peek_requested;
+  }
   std::shared_ptr<Frame> build(Timestamp until, bool is_edge);
   DeviceSlot slot_of_recorded(std::uint32_t device);
   [[nodiscard]] Duration time_to_wait(bool peek_wanted, Timestamp next_edge) const;
@@ -89,6 +91,8 @@ struct Engine::Impl {
   std::uint64_t seq = 0;
   Timestamp last_until{};
   std::vector<std::promise<std::shared_ptr<const Frame>>> peeks;
+  SubmissionDesk desk;
+  std::vector<std::function<void()>> wait_for_publication;
   std::chrono::steady_clock::time_point last_build_end{};
   Duration last_build_cost{};
 };
@@ -130,6 +134,7 @@ void Engine::Impl::publish(std::shared_ptr<const Frame> frame) {
   // An edge serves those who wait for a peek as well: it was collected after they asked.
   peek_requested = false;
   for (auto& waiting : std::exchange(peeks, {})) waiting.set_value(frame);
+  for (const auto& visible : std::exchange(wait_for_publication, {})) visible();
 }
 
 void Engine::Impl::publish_edge(Timestamp edge) {
@@ -274,6 +279,14 @@ Recorder& Engine::recorder() {
 
 void Engine::update_device(std::uint32_t recorded_device, const DeviceSample& sample) {
   impl_->ask([&] { impl_->monitor.sample(impl_->slot_of_recorded(recorded_device), sample); });
+}
+
+bool Engine::submit(Submission submission, std::function<void()> visible) {
+  return impl_->tasks.post([this, what = std::make_shared<const Submission>(std::move(submission)),
+                            visible = std::move(visible)] {
+    impl_->desk.book(*what, impl_->monitor);
+    impl_->wait_for_publication.push_back(visible);
+  });
 }
 
 void Engine::count_refused() {

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "engine/query.h"
+#include "engine/submission.h"
 #include "model/frame.h"
 #include "model/source.h"
 #include "monitor/monitor.h"
@@ -80,6 +81,11 @@ class Engine {
 
   /// Books a sample that this program tells of its own device; it is in the next frame.
   void update_device(std::uint32_t recorded_device, const DeviceSample& sample);
+
+  /// Books what a program tells of itself. `visible` is called once, on the engine's thread, when
+  /// the newest frame shows all of it; never when the engine ends before. False, and nothing is
+  /// booked, when 4096 other things wait for the engine already.
+  [[nodiscard]] bool submit(Submission submission, std::function<void()> visible);
 
   /// Counts a recording call that was refused for its arguments.
   void count_refused();

@@ -2,6 +2,7 @@
 #include "engine/engine.h"
 
 #include <atomic>
+#include <future>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -160,6 +161,58 @@ TEST(Engine, ScaledTimeReplaysMoreThanRealTimeHolds) {
   while (!engine.sources_finished()) (void)engine.peek();
   EXPECT_LT(real.now() - began, 10s);
   EXPECT_EQ(calls(*engine.peek()), 20'000U);
+}
+
+SubmittedExecution submitted(std::string name, Timestamp end) {
+  return {.name = std::move(name),
+          .kind = KernelKind::kCompute,
+          .device = "API-0",
+          .execution = {.start = end - 10us, .end = end, .duration = 10us, .memory = std::nullopt}};
+}
+
+TEST(Engine, ASubmissionIsVisibleWhenItsCallbackComes) {
+  const SystemClock clock;
+  Engine engine({.frame_period = 10s}, clock);
+  engine.start();
+  for (int round = 1; round <= 3; ++round) {
+    std::promise<std::shared_ptr<const Frame>> seen;
+    Submission submission;
+    submission.executions = {submitted("posted", clock.now()), submitted("posted", clock.now())};
+    submission.samples.push_back(
+        {.device = "API-0", .sample = absent_sample(Missing::kNotSampled, clock.now())});
+    submission.samples.back().sample.gpu_utilization = Percent(42);
+    ASSERT_TRUE(engine.submit(std::move(submission), [&] { seen.set_value(engine.frame()); }));
+    const auto frame = seen.get_future().get();
+    ASSERT_EQ(frame->devices.size(), 1U);
+    EXPECT_EQ(frame->devices[0].info->source, "api");
+    EXPECT_EQ(frame->devices[0].sample.gpu_utilization, Percent(42));
+    EXPECT_EQ(calls(*frame), 2U * static_cast<unsigned>(round));
+    EXPECT_GT(frame->devices[0].activity.kernel_busy_ns, 0U);
+  }
+}
+
+TEST(Engine, AfterItsEndNothingIsSubmitted) {
+  const SystemClock clock;
+  Engine engine({}, clock);
+  engine.start();
+  engine.stop();
+  EXPECT_FALSE(engine.submit({}, [] { FAIL(); }));
+}
+
+TEST(SubmittedDevice, IsTheFramesOwnOrOneOfTheSubmitters) {
+  Frame frame;
+  EXPECT_EQ(submitted_device(frame, 0), "API-0");
+  EXPECT_EQ(submitted_device(frame, 63), "API-63");
+  EXPECT_EQ(submitted_device(frame, 64), std::nullopt);
+  for (const char* uuid : {"GPU-a", "API-5"}) {
+    DeviceRow row;
+    row.info = std::make_shared<const DeviceInfo>(DeviceInfo{.uuid = uuid});
+    frame.devices.push_back(row);
+  }
+  EXPECT_EQ(submitted_device(frame, 0), "GPU-a");
+  EXPECT_EQ(submitted_device(frame, 5), "API-5");  // what was made as 5 stays 5, at index 1
+  EXPECT_EQ(submitted_device(frame, 1), "API-5");
+  EXPECT_EQ(submitted_device(frame, 2), "API-2");
 }
 
 }  // namespace
