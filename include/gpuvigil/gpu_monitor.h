@@ -21,6 +21,7 @@
 
 namespace gpuvigil {
 
+class Engine;
 class GpuMonitor;
 class Recorder;
 
@@ -165,7 +166,9 @@ class GpuMonitor {
 
  private:
   friend class KernelHandle;
+  friend class Server;
   Status refuse_handle(bool is_valid);
+  [[nodiscard]] Engine& engine() const;
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <memory>
-#include <optional>
-#include <thread>
 #include <vector>
 
-#include <fmt/format.h>
-
-#include "api/service.h"
+#include "api/live_server.h"
 #include "apps/config.h"
 #include "apps/exit_codes.h"
 #include "apps/offline.h"
@@ -23,7 +18,6 @@
 #include "collect/sample_source.h"
 #include "collect/sampler.h"
 #include "engine/engine.h"
-#include "net/http_server.h"
 #include "trace/player.h"
 
 namespace gpuvigil {
@@ -120,7 +114,7 @@ HttpServerOptions server_options(const Config& config, const ListenAddress& list
   return options;
 }
 
-/// The parts of a running server, in the order of their start; they end in the reverse.
+/// Starts the parts of a server one after the other; they end in the reverse order.
 int serve_until_signal(const ServeOptions& options, const Config& config, EndSignals& signals) {
   const auto listen = parse_listen(config.server.listen);
   if (!listen) return complain(listen.error());
@@ -139,41 +133,23 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
   Engine engine(engine_options(config), *timeline);
   for (auto& source : feeds->sources) engine.add_source(std::move(source));
 
-  std::atomic<HttpServer*> publish_to{nullptr};
-  std::optional<Service> service;
-  engine.add_listener([&](const auto&, std::span<const Alert> changes) {
-    HttpServer* server = publish_to.load();
-    if (server == nullptr || changes.empty()) return;
-    server->post(
-        [&hub = service->hub(), list = std::vector<Alert>(changes.begin(), changes.end())] {
-          hub.alerts_changed(list);
-        });
-  });
   engine.start();
 
   const double speed = replays ? options.speed : 1.0;
-  service.emplace(engine, Duration(static_cast<std::int64_t>(
-                              static_cast<double>(config.frames.period.count()) / speed)));
-  auto server = HttpServer::open(server_options(config, *listen), *service);
+  const auto server =
+      LiveServer::start(engine, {.http = server_options(config, *listen),
+                                 .frame_period = Duration(static_cast<std::int64_t>(
+                                     static_cast<double>(config.frames.period.count()) / speed))});
   if (!server) {
     complain(server.error());
     return server.error().code == Errc::kInvalidArgument ? kExitUsage : kExitNoPlace;
   }
-  (*server)->every(StreamHub::kTick,
-                   [&hub = service->hub()] { hub.tick(std::chrono::steady_clock::now()); });
-  publish_to = server->get();
-  std::thread net([&] { (*server)->run(); });
   log(LogLevel::kInfo, "server.listening",
-      {kv("url", fmt::format("http://{}/", (*server)->endpoint())), kv("source", feeds->what)});
+      {kv("url", (*server)->url() + "/"), kv("source", feeds->what)});
 
   const int signal = signals.wait();
   log(LogLevel::kInfo, "server.stopping", {kv("signal", signal)});
-  service->drain();
   (*server)->stop(config.server.drain);
-  net.join();
-  publish_to = nullptr;
-  engine.stop();
-  server->reset();
   log(LogLevel::kInfo, "server.stopped");
   return kExitOk;
 }

@@ -15,6 +15,7 @@
 #include "base/latest.h"
 #include "base/log.h"
 #include "base/task_queue.h"
+#include "base/thread.h"
 
 namespace gpuvigil {
 namespace {
@@ -69,6 +70,9 @@ struct Engine::Impl {
   /// Runs `work` on the engine's thread and waits for it. False when the engine has ended.
   bool ask(std::function<void()> work);
 
+  /// Runs `work` where it may touch what is the engine thread's, before, during and after its life.
+  void ask_surely(const std::function<void()>& work);
+
   const EngineOptions options;
   const Clock& clock;
   const Timestamp since;
@@ -85,7 +89,8 @@ struct Engine::Impl {
   Monitor monitor;
   AlertBook alerts;
   std::vector<std::unique_ptr<Source>> sources;
-  std::vector<Listener> listeners;
+  std::map<ListenerId, Listener> listeners;
+  std::uint64_t listeners_made = 0;
   std::map<std::uint32_t, DeviceSlot> recorded_devices;
   std::optional<OwnerId> recorder_owner;
   std::uint64_t seq = 0;
@@ -144,7 +149,7 @@ void Engine::Impl::publish_edge(Timestamp edge) {
   alerts.write_to(*frame);
   const std::shared_ptr<const Frame> published = std::move(frame);
   publish(published);
-  for (const Listener& listener : listeners) listener(published, changes);
+  for (const auto& [id, listener] : listeners) listener(published, changes);
 }
 
 void Engine::Impl::publish_peek() {
@@ -200,6 +205,12 @@ bool Engine::Impl::ask(std::function<void()> work) {
   return true;
 }
 
+void Engine::Impl::ask_surely(const std::function<void()>& work) {
+  if (!thread.joinable()) return work();
+  // The queue is only ever full while thousands of threads ask at once, and they wait as we do.
+  while (!ask(work)) std::this_thread::yield();
+}
+
 Engine::Engine(EngineOptions options, const Clock& clock)
     : impl_(std::make_unique<Impl>(std::move(options), clock)) {
   GPUVIGIL_ASSERT(impl_->options.frame_period > Duration::zero());
@@ -214,15 +225,23 @@ void Engine::add_source(std::unique_ptr<Source> source) {
   impl_->sources.push_back(std::move(source));
 }
 
-void Engine::add_listener(Listener listener) {
-  GPUVIGIL_ASSERT(!impl_->thread.joinable());
-  impl_->listeners.push_back(std::move(listener));
+Engine::ListenerId Engine::add_listener(Listener listener) {
+  ListenerId id{};
+  impl_->ask_surely([&] {
+    id = ListenerId(++impl_->listeners_made);
+    impl_->listeners.emplace(id, std::move(listener));
+  });
+  return id;
+}
+
+void Engine::remove_listener(ListenerId id) {
+  impl_->ask_surely([&] { impl_->listeners.erase(id); });
 }
 
 void Engine::start() {
   GPUVIGIL_ASSERT(!impl_->thread.joinable() && impl_->seq == 0);
   impl_->publish_edge(impl_->since);
-  impl_->thread = std::thread([this] { impl_->run(); });
+  impl_->thread = start_thread("gpuvigil-engine", [this] { impl_->run(); });
 }
 
 void Engine::stop() {
@@ -295,6 +314,10 @@ void Engine::count_refused() {
 
 const Clock& Engine::clock() const {
   return impl_->clock;
+}
+
+Duration Engine::frame_period() const {
+  return impl_->options.frame_period;
 }
 
 bool Engine::sources_finished() const {

@@ -35,7 +35,7 @@ struct EngineOptions {
 /// core however many are asked for.
 ///
 /// Threading: start() makes the engine's thread; sources, the monitor and the listeners are only
-/// touched there. frame(), peek(), ask() and the recorder are safe from any thread.
+/// touched there. frame(), peek() and the recorder are safe from any thread.
 class Engine {
  public:
   /// `clock` is the timeline and must outlive the engine.
@@ -48,10 +48,16 @@ class Engine {
   void add_source(std::unique_ptr<Source> source);
 
   /// Called on the engine's thread with each published edge, after its alerts were reckoned, and
-  /// with what changed among the alerts. Before start() only.
+  /// with what changed among the alerts.
   using Listener =
       std::function<void(const std::shared_ptr<const Frame>&, std::span<const Alert> changes)>;
-  void add_listener(Listener listener);
+  enum class ListenerId : std::uint64_t {};
+
+  /// From the next edge on. Any thread but the engine's; not at the same time as start() or stop().
+  ListenerId add_listener(Listener listener);
+
+  /// When it returns the listener is not running and never will again. Threads: as add_listener().
+  void remove_listener(ListenerId id);
 
   /// Publishes the first frame before it returns. Called at most once.
   void start();
@@ -91,6 +97,7 @@ class Engine {
   void count_refused();
 
   [[nodiscard]] const Clock& clock() const;
+  [[nodiscard]] Duration frame_period() const;  ///< On the timeline.
 
   /// True once every source has nothing more to come; false without sources.
   [[nodiscard]] bool sources_finished() const;

@@ -151,6 +151,10 @@ Status KernelHandle::record(std::chrono::nanoseconds duration, std::uint64_t mem
   return {};
 }
 
+Engine& GpuMonitor::engine() const {
+  return impl_->engine;
+}
+
 Status GpuMonitor::refuse_handle(bool is_valid) {
   return impl_->refuse(is_valid ? kBadHandleDuration : kBadHandle);
 }

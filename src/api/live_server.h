@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "api/service.h"
+#include "base/result.h"
+#include "engine/engine.h"
+#include "net/http_server.h"
+
+namespace gpuvigil {
+
+struct LiveServerOptions {
+  HttpServerOptions http;
+  Duration frame_period = std::chrono::seconds(1);  ///< Of the engine, in real time.
+};
+
+/// A running engine behind HTTP: the service, its server and the thread of both.
+///
+/// Threading: one thread at a time; the const members from any.
+class LiveServer {
+ public:
+  /// Listens and answers when it returns. `engine` must be started, be stopped only after this
+  /// server, and outlive it. Errors: those of HttpServer::open().
+  [[nodiscard]] static Result<std::unique_ptr<LiveServer>> start(Engine& engine,
+                                                                 const LiveServerOptions& options);
+  /// Stops without grace.
+  ~LiveServer();
+  LiveServer(const LiveServer&) = delete;
+  LiveServer& operator=(const LiveServer&) = delete;
+
+  /// /readyz says no from now on; requests in flight are finished, for at most `grace`; streams
+  /// are closed with 1001. Idempotent.
+  void stop(Duration grace);
+
+  /// "http://127.0.0.1:8080", without a slash at its end.
+  [[nodiscard]] std::string url() const;
+  [[nodiscard]] std::uint16_t port() const { return http_->port(); }
+
+ private:
+  LiveServer(Engine& engine, Duration frame_period);
+  void wire();
+
+  Engine& engine_;
+  Service service_;
+  std::unique_ptr<HttpServer> http_;
+  Engine::ListenerId listener_{};
+  std::thread net_;
+};
+
+}  // namespace gpuvigil
