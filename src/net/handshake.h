@@ -14,7 +14,7 @@ namespace gpuvigil {
 [[nodiscard]] bool asks_for_websocket(const HttpRequest& request);
 
 /// The value for Sec-WebSocket-Accept, or why the request cannot be upgraded: another version
-/// (426), a page of another origin (403), anything malformed (400).
+/// (426), anything malformed (400).
 [[nodiscard]] std::variant<std::string, Refusal> check_handshake(const HttpRequest& request);
 
 /// What proves that the server has understood Sec-WebSocket-Key (RFC 6455, 4.2.2).

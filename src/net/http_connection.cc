@@ -150,6 +150,11 @@ bool HttpConnection::check_header() {
     refuse({403, "this server does not answer to that host name"});
     return false;
   }
+  for (const auto& [name, value] : parser_->request().headers) {
+    if (name != "origin" || core_.hosts.allows_origin(value, host)) continue;
+    refuse({403, "a page of another origin may not send this"});
+    return false;
+  }
   if (parser_->state() != RequestParser::State::kBody) return true;
   deadline_ = core_.now() + core_.options.times.body;
   constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";

@@ -23,6 +23,12 @@ Result<std::unique_ptr<HttpServer>> HttpServer::open(const HttpServerOptions& op
                     "127.0.0.1 or [::1]",
                     endpoint.to_string()));
   }
+  for (const std::string& origin : options.allowed_origins) {
+    if (is_origin(origin)) continue;
+    return fail(
+        Errc::kInvalidArgument,
+        fmt::format("'{}' is not an origin; write one like https://gpu.example:8443", origin));
+  }
   GPUVIGIL_TRY(auto listener, listen_on(endpoint));
   GPUVIGIL_TRY(auto loop, EventLoop::open());
   auto core = std::make_unique<ServerCore>(options, handler, std::move(loop), std::move(listener));

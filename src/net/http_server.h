@@ -43,6 +43,8 @@ struct HttpServerOptions {
   std::uint16_t port = 8080;               ///< 0: any free one.
   bool allow_remote = false;               ///< An address that other machines can reach is refused.
   std::vector<std::string> allowed_hosts;  ///< Beside localhost, 127.0.0.1, [::1] and `address`.
+  /// Whose pages may send requests, beside our own: "https://gpu.example:8443".
+  std::vector<std::string> allowed_origins;
   HttpServerLimits limits;
   HttpServerTimes times;
 };
@@ -75,8 +77,8 @@ class HttpServer {
  public:
   /// Listens; nobody is answered before run(). `handler` must outlive the server.
   ///
-  /// Errors: kInvalidArgument (not an address, or one that is refused), kUnavailable (in use, not
-  /// an address of this machine), kPermission; the message names address and port.
+  /// Errors: kInvalidArgument (not an address, or one that is refused; not an origin), kUnavailable
+  /// (in use, not an address of this machine), kPermission; the message names what is wrong.
   [[nodiscard]] static Result<std::unique_ptr<HttpServer>> open(const HttpServerOptions& options,
                                                                 HttpHandler& handler);
   ~HttpServer();

@@ -43,7 +43,7 @@ ServerCore::ServerCore(const HttpServerOptions& the_options, HttpHandler& the_ha
     : options(the_options),
       endpoint(Endpoint::local(listener.get())),
       handler(the_handler),
-      hosts(own_names(the_options)),
+      hosts(own_names(the_options), the_options.allowed_origins),
       loop(std::move(the_loop)),
       scratch(kScratchBytes),
       listener_(std::move(listener)),
