@@ -17,6 +17,9 @@ namespace gpuvigil {
 /// (426), anything malformed (400).
 [[nodiscard]] std::variant<std::string, Refusal> check_handshake(const HttpRequest& request);
 
+/// The 101 that accepts an upgrade. `subprotocol` may be empty and holds no control characters.
+[[nodiscard]] std::string format_upgrade(std::string_view accept, std::string_view subprotocol);
+
 /// What proves that the server has understood Sec-WebSocket-Key (RFC 6455, 4.2.2).
 [[nodiscard]] std::string websocket_accept(std::string_view key);
 
