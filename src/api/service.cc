@@ -67,7 +67,7 @@ Service::Service(Engine& engine, Duration frame_period)
       hub_([&engine] { return engine.frame(); }, [&engine] { engine.request_peek(); },
            frame_period) {}
 
-HttpResponse Service::handle(const HttpRequest& request) {
+std::optional<HttpResponse> Service::handle(const HttpRequest& request, Deferral&) {
   const RouteMatch match = match_route(request.method, request.path);
   if (match.route == nullptr) {
     if (!match.allowed.empty()) return method_not_allowed(match.allowed);
@@ -95,15 +95,15 @@ HttpResponse Service::handle(const HttpRequest& request) {
   return response;
 }
 
-std::variant<std::unique_ptr<StreamSession>, HttpResponse> Service::upgrade(
-    const HttpRequest& request, StreamPeer& peer) {
+std::variant<StreamAccepted, HttpResponse> Service::upgrade(const HttpRequest& request,
+                                                            StreamPeer& peer) {
   if (request.path != kStreamPath) return problem(404, "the stream is at /api/v1/gpu/stream");
   if (draining_) return problem(503, "shutting down");
   auto subscription = read_subscription(request, *engine_.frame());
   if (!subscription) {
     return problem(400, "some parameters are not understood", subscription.error());
   }
-  return hub_.open(*std::move(subscription), peer);
+  return StreamAccepted{.session = hub_.open(*std::move(subscription), peer)};
 }
 
 HttpResponse Service::refuse(unsigned status, std::string_view detail) {

@@ -24,9 +24,9 @@ class Service final : public HttpHandler {
   /// `engine` must be started and must outlive the service. `frame_period` is in real time.
   Service(Engine& engine, Duration frame_period);
 
-  HttpResponse handle(const HttpRequest& request) override;
-  std::variant<std::unique_ptr<StreamSession>, HttpResponse> upgrade(const HttpRequest& request,
-                                                                     StreamPeer& peer) override;
+  std::optional<HttpResponse> handle(const HttpRequest& request, Deferral& deferral) override;
+  std::variant<StreamAccepted, HttpResponse> upgrade(const HttpRequest& request,
+                                                     StreamPeer& peer) override;
   HttpResponse refuse(unsigned status, std::string_view detail) override;
 
   [[nodiscard]] StreamHub& hub() { return hub_; }

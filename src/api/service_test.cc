@@ -14,6 +14,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
+class NoDeferral final : public Deferral {
+ public:
+  Reply later() override {
+    ADD_FAILURE() << "this answer was to be given at once";
+    return Reply([](std::optional<HttpResponse>) {});
+  }
+};
+
 class ServiceTest : public ::testing::Test {
  protected:
   ServiceTest() : engine_({.no_device_reason = "none"}, clock_) {
@@ -30,7 +38,10 @@ class ServiceTest : public ::testing::Test {
     request.method = method;
     request.path = std::move(path);
     request.query = std::move(query);
-    return service_->handle(request);
+    NoDeferral deferral;
+    const auto response = service_->handle(request, deferral);
+    EXPECT_TRUE(response);
+    return response.value_or(HttpResponse{.headers = {}});
   }
 
   JsonValue json(const HttpResponse& response) {

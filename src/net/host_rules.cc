@@ -14,6 +14,15 @@ struct Authority {
   std::string_view port;  ///< Digits, or empty.
 };
 
+struct Origin {
+  Authority authority;            ///< Its port is never empty.
+  std::string_view default_port;  ///< Of its scheme, which it thereby names.
+  bool operator==(const Origin& other) const {
+    return default_port == other.default_port && authority.host == other.authority.host &&
+           authority.port == other.authority.port;
+  }
+};
+
 std::optional<Authority> parse_authority(std::string_view text) {
   std::string_view host;
   std::string_view rest;
@@ -41,10 +50,22 @@ std::optional<Authority> parse_authority(std::string_view text) {
   return Authority{lower_case(host), rest};
 }
 
+std::optional<Origin> parse_origin(std::string_view text) {
+  for (const auto& [scheme, port] :
+       {std::pair<std::string_view, std::string_view>{"http://", "80"}, {"https://", "443"}}) {
+    if (!equals_ignoring_case(text.substr(0, scheme.size()), scheme)) continue;
+    auto authority = parse_authority(text.substr(scheme.size()));
+    if (!authority) return std::nullopt;
+    if (authority->port.empty()) authority->port = port;
+    return Origin{*std::move(authority), port};
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
-HostRules::HostRules(const std::vector<std::string>& names)
-    : names_{"localhost", "127.0.0.1", "::1"} {
+HostRules::HostRules(const std::vector<std::string>& names, std::vector<std::string> origins)
+    : names_{"localhost", "127.0.0.1", "::1"}, origins_(std::move(origins)) {
   for (std::string_view name : names) {
     if (name.size() > 2 && name.starts_with('[') && name.ends_with(']')) {
       name = name.substr(1, name.size() - 2);
@@ -61,23 +82,24 @@ bool HostRules::allows(std::string_view host) {
   return true;
 }
 
+bool HostRules::allows_origin(std::string_view origin, std::string_view host) const {
+  if (is_same_origin(origin, host)) return true;
+  const auto page = parse_origin(origin);
+  return page && std::ranges::any_of(origins_, [&](const std::string& allowed) {
+           return parse_origin(allowed) == page;
+         });
+}
+
+bool is_origin(std::string_view text) {
+  return parse_origin(text).has_value();
+}
+
 bool is_same_origin(std::string_view origin, std::string_view host) {
-  std::string_view default_port;
-  for (const auto& [scheme, port] :
-       {std::pair<std::string_view, std::string_view>{"http://", "80"}, {"https://", "443"}}) {
-    if (!equals_ignoring_case(origin.substr(0, scheme.size()), scheme)) continue;
-    origin.remove_prefix(scheme.size());
-    default_port = port;
-    break;
-  }
-  if (default_port.empty()) return false;
-  const auto page = parse_authority(origin);
+  const auto page = parse_origin(origin);
   const auto server = parse_authority(host);
   if (!page || !server) return false;
-  const auto port_of = [&](const Authority& authority) {
-    return authority.port.empty() ? default_port : authority.port;
-  };
-  return page->host == server->host && port_of(*page) == port_of(*server);
+  const auto server_port = server->port.empty() ? page->default_port : server->port;
+  return page->authority.host == server->host && page->authority.port == server_port;
 }
 
 }  // namespace gpuvigil

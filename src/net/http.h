@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,7 +23,13 @@ struct HttpRequest {
       {};  ///< Decoded, in order, repeats kept.
   std::vector<std::pair<std::string, std::string>> headers = {};  ///< Names in lower case.
   std::string body = {};
-  std::string remote = {};  ///< "127.0.0.1:51234".
+  std::string remote = {};   ///< "127.0.0.1:51234".
+  bool is_loopback = false;  ///< The client is on this machine and came by 127.0.0.0/8 or ::1.
+  bool is_secure = false;    ///< It came over TLS.
+  /// The user who owns the client's end of a loopback connection. Absent: another machine, not
+  /// asked for (HttpServerOptions::identify_users), or in any doubt.
+  std::optional<std::uint32_t> user = {};
+  std::uint64_t id = 0;  ///< Counts the requests of a server from 1, for logs.
 
   /// The first header of that (lower case) name, or empty.
   [[nodiscard]] std::string_view header(std::string_view name) const {
@@ -69,18 +77,55 @@ class StreamSession {
   virtual void on_text(std::string_view text) = 0;
 };
 
+/// The application takes a stream.
+struct StreamAccepted {
+  std::unique_ptr<StreamSession> session;  ///< Not null.
+  /// The one of the subprotocols offered that is spoken; empty: none, and none is named. No control
+  /// characters.
+  std::string subprotocol = {};
+};
+
+/// The answer that a client is still owed. Copies are the same debt: the first send() settles it,
+/// and if the last copy dies unsent the client gets a 500. Whatever comes too late (the client is
+/// gone, the server has stopped, its time was up) is dropped.
+///
+/// Threading: any thread; nothing blocks.
+class Reply {
+ public:
+  /// Called once, by whatever thread, with the answer, or with nothing when there will be none.
+  using Sink = std::function<void(std::optional<HttpResponse>)>;
+
+  explicit Reply(Sink sink);
+  void send(HttpResponse response) const;
+
+ private:
+  struct Debt;
+  std::shared_ptr<Debt> debt_;
+};
+
+/// The choice of a handler to answer later.
+class Deferral {
+ public:
+  virtual ~Deferral() = default;
+  /// At most once a request.
+  [[nodiscard]] virtual Reply later() = 0;
+};
+
 /// The application behind a server.
 ///
 /// Threading: all calls come from the server's thread and must not block it for long.
 class HttpHandler {
  public:
   virtual ~HttpHandler() = default;
-  virtual HttpResponse handle(const HttpRequest& request) = 0;
+
+  /// The answer; or nothing, after a call of deferral.later(), and whoever has that Reply answers
+  /// within HttpServerTimes::handler. Until then this client's next requests wait.
+  virtual std::optional<HttpResponse> handle(const HttpRequest& request, Deferral& deferral) = 0;
 
   /// A well-formed upgrade request: a session to accept it, or the response that refuses it.
   /// `peer` lives as long as the session.
-  virtual std::variant<std::unique_ptr<StreamSession>, HttpResponse> upgrade(
-      const HttpRequest& request, StreamPeer& peer) = 0;
+  virtual std::variant<StreamAccepted, HttpResponse> upgrade(const HttpRequest& request,
+                                                             StreamPeer& peer) = 0;
 
   /// The response to a request that net itself refuses (malformed, too large, too slow, too many
   /// connections), so that every error has the same shape. `detail` says what was wrong.

@@ -42,6 +42,23 @@ bool would_block() {
   return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
 }
 
+/// The choice of one request. Made for each: the box is asked only if the handler wants to wait.
+class ReplyMaker final : public Deferral {
+ public:
+  ReplyMaker(ReplyBox& box, std::uint64_t request) : box_(box), request_(request) {}
+
+  Reply later() override {
+    GPUVIGIL_ASSERT(!std::exchange(was_asked_, true));
+    return box_.reply_for(request_);
+  }
+  [[nodiscard]] bool was_asked() const { return was_asked_; }
+
+ private:
+  ReplyBox& box_;
+  std::uint64_t request_;
+  bool was_asked_ = false;
+};
+
 /// The fence around the application: whatever it throws is a 500 of this one request.
 template <class Call>
 auto fenced(ServerCore& core, const HttpRequest& request, Call call) -> decltype(call()) {
@@ -49,7 +66,7 @@ auto fenced(ServerCore& core, const HttpRequest& request, Call call) -> decltype
     return call();
   } catch (const std::exception& error) {
     log(LogLevel::kError, "http.handler_threw",
-        {kv("path", request.path), kv("what", error.what())});
+        {kv("request", request.id), kv("path", request.path), kv("what", error.what())});
     return core.handler.refuse(500, "the request could not be served");
   }
 }
@@ -59,15 +76,20 @@ auto fenced(ServerCore& core, const HttpRequest& request, Call call) -> decltype
 HttpConnection::HttpConnection(ServerCore& core, UniqueFd fd, const Endpoint& peer)
     : Connection(core, std::move(fd), peer.key()),
       remote_(peer.to_string()),
-      deadline_(core.now() + core.options.times.header) {}
+      deadline_(core.now() + core.options.times.header),
+      is_loopback_(peer.is_loopback()) {}
 
 HttpConnection::~HttpConnection() {
+  if (debt_ != nullptr) core_.waiting.erase(debt_->request);
   core_.unread_bytes -= unread_;
 }
 
 void HttpConnection::on_ready(std::uint32_t events) {
   if (is_retired()) return;
   switch (state_) {
+    case State::kWaiting:  // watched for nothing but these: nobody is left to read the answer
+      if ((events & (EPOLLERR | EPOLLHUP)) != 0) core_.retire(*this);
+      return;
     case State::kWriting:
       return flush();
     case State::kLingering:
@@ -150,6 +172,11 @@ bool HttpConnection::check_header() {
     refuse({403, "this server does not answer to that host name"});
     return false;
   }
+  for (const auto& [name, value] : parser_->request().headers) {
+    if (name != "origin" || core_.hosts.allows_origin(value, host)) continue;
+    refuse({403, "a page of another origin may not send this"});
+    return false;
+  }
   if (parser_->state() != RequestParser::State::kBody) return true;
   deadline_ = core_.now() + core_.options.times.body;
   constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -164,16 +191,59 @@ bool HttpConnection::check_header() {
 void HttpConnection::respond(std::string_view rest) {
   const auto parser = std::exchange(parser_, nullptr);
   HttpRequest& request = parser->request();
-  request.remote = remote_;
+  identify(request);
   core_.counters.requests.add();
   if (parser->version() >= 11 && asks_for_websocket(request)) return upgrade(request, rest);
-  const auto response =
-      fenced(core_, request, [&]() -> HttpResponse { return core_.handler.handle(request); });
-  send(response, {.head_only = request.method == Method::kHead,
-                  .keep_alive = parser->keep_alive() && !core_.is_stopping(),
-                  .version = parser->version(),
-                  .accept_encoding = request.header("accept-encoding"),
-                  .if_none_match = request.header("if-none-match")});
+  ReplyMaker deferral(*core_.replies, request.id);
+  using Outcome = std::optional<HttpResponse>;
+  const Outcome response =
+      fenced(core_, request, [&]() -> Outcome { return core_.handler.handle(request, deferral); });
+  const ResponseForm form{.head_only = request.method == Method::kHead,
+                          .keep_alive = parser->keep_alive() && !core_.is_stopping(),
+                          .version = parser->version(),
+                          .accept_encoding = request.header("accept-encoding"),
+                          .if_none_match = request.header("if-none-match")};
+  if (response) return send(*response, form);
+  GPUVIGIL_ASSERT(deferral.was_asked());  // else nobody would ever answer
+  wait_for_reply(request, form);
+}
+
+void HttpConnection::identify(HttpRequest& request) {
+  if (core_.users && is_loopback_ && !std::exchange(is_identified_, true)) {
+    user_ = core_.users->find(fd_.get());
+  }
+  request.remote = remote_;
+  request.is_loopback = is_loopback_;
+  request.user = user_;
+  request.id = ++core_.last_request;
+}
+
+void HttpConnection::wait_for_reply(const HttpRequest& request, const ResponseForm& form) {
+  debt_ = std::make_unique<Debt>(Debt{.request = request.id,
+                                      .form = form,
+                                      .accept_encoding = std::string(form.accept_encoding),
+                                      .if_none_match = std::string(form.if_none_match)});
+  core_.waiting.emplace(request.id, this);
+  deadline_ = core_.now() + core_.options.times.handler;
+  state_ = State::kWaiting;
+  core_.loop->rewatch(fd_.get(), 0, *this);
+}
+
+void HttpConnection::on_reply(std::optional<HttpResponse> response) {
+  if (is_retired() || state_ != State::kWaiting) return;
+  end_wait(response ? *response : core_.handler.refuse(500, "the request could not be served"));
+}
+
+void HttpConnection::end_wait(const HttpResponse& response) {
+  const auto debt = std::exchange(debt_, nullptr);
+  core_.waiting.erase(debt->request);
+  debt->form.keep_alive = debt->form.keep_alive && !core_.is_stopping();
+  debt->form.accept_encoding = debt->accept_encoding;
+  debt->form.if_none_match = debt->if_none_match;
+  state_ = State::kReading;
+  core_.loop->rewatch(fd_.get(), EPOLLIN, *this);
+  send(response, debt->form);
+  if (!is_retired() && state_ == State::kReading && !pending_.empty()) serve_pending();
 }
 
 void HttpConnection::upgrade(const HttpRequest& request, std::string_view rest) {
@@ -181,7 +251,7 @@ void HttpConnection::upgrade(const HttpRequest& request, std::string_view rest) 
   if (const auto* refusal = std::get_if<Refusal>(&accept)) return refuse(*refusal);
   if (core_.is_stopping()) return refuse({503, "the server is stopping"});
   auto stream = std::make_unique<StreamConnection>(core_, Connection::peer());
-  using Outcome = std::variant<std::unique_ptr<StreamSession>, HttpResponse>;
+  using Outcome = std::variant<StreamAccepted, HttpResponse>;
   auto outcome =
       fenced(core_, request, [&]() -> Outcome { return core_.handler.upgrade(request, *stream); });
   if (const auto* response = std::get_if<HttpResponse>(&outcome)) {
@@ -189,12 +259,12 @@ void HttpConnection::upgrade(const HttpRequest& request, std::string_view rest) 
                             .accept_encoding = request.header("accept-encoding"),
                             .if_none_match = {}});
   }
-  auto& session = std::get<std::unique_ptr<StreamSession>>(outcome);
-  GPUVIGIL_ASSERT(session != nullptr);
+  auto& accepted = std::get<StreamAccepted>(outcome);
+  GPUVIGIL_ASSERT(accepted.session != nullptr);
   auto& begun = *stream;
-  stream->take_over(std::move(fd_), std::move(session));
+  stream->take_over(std::move(fd_), std::move(accepted.session));
   core_.replace(*this, std::move(stream));
-  begun.begin(std::get<std::string>(accept), rest);
+  begun.begin(format_upgrade(std::get<std::string>(accept), accepted.subprotocol), rest);
 }
 
 void HttpConnection::refuse(const Refusal& refusal) {
@@ -285,6 +355,8 @@ void HttpConnection::on_tick(Timestamp now) {
   switch (state_) {
     case State::kReading:
       return close_on_timeout();
+    case State::kWaiting:
+      return give_up_reply();
     case State::kWriting:
       core_.counters.timeouts.add();
       [[fallthrough]];
@@ -298,6 +370,13 @@ void HttpConnection::close_on_timeout() {
   core_.counters.timeouts.add();
   if (header_checked_) return refuse({408, "the body did not come in time"});
   refuse({408, "the header did not come in time"});
+}
+
+void HttpConnection::give_up_reply() {
+  core_.counters.timeouts.add();
+  auto response = core_.handler.refuse(503, "the answer takes too long; try again");
+  if (!has_header(response, "retry-after")) response.headers.emplace_back("Retry-After", "1");
+  end_wait(response);
 }
 
 void HttpConnection::on_stop() {

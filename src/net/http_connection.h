@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,9 @@ class HttpConnection final : public Connection {
   /// Answers with the handler's refusal, then closes.
   void refuse(const Refusal& refusal);
 
+  /// The deferred answer that was waited for, or nothing when nobody is left to give one.
+  void on_reply(std::optional<HttpResponse> response);
+
   void on_ready(std::uint32_t events) override;
   void on_tick(Timestamp now) override;
   void on_stop() override;
@@ -28,6 +32,7 @@ class HttpConnection final : public Connection {
  private:
   enum class State {
     kReading,    ///< Waits for (more of) a request.
+    kWaiting,    ///< For a deferred answer. Nothing is read meanwhile.
     kWriting,    ///< Waits until the client takes more of the response.
     kLingering,  ///< All is said; waits for the client to close, so that it reads our last words.
   };
@@ -40,6 +45,10 @@ class HttpConnection final : public Connection {
   /// Once a request, when its header is there. False when it was refused.
   bool check_header();
   void respond(std::string_view rest);
+  void identify(HttpRequest& request);
+  void wait_for_reply(const HttpRequest& request, const ResponseForm& form);
+  void end_wait(const HttpResponse& response);
+  void give_up_reply();
   void upgrade(const HttpRequest& request, std::string_view rest);
   void send(const HttpResponse& response, const ResponseForm& form);
   void flush();
@@ -52,16 +61,28 @@ class HttpConnection final : public Connection {
     return state_ == State::kReading && parser_ == nullptr && pending_.empty();
   }
 
+  /// A request whose answer was deferred.
+  struct Debt {
+    std::uint64_t request = 0;  ///< HttpRequest::id.
+    ResponseForm form;          ///< Without the texts, which are here:
+    std::string accept_encoding;
+    std::string if_none_match;
+  };
+
   const std::string remote_;
   std::unique_ptr<RequestParser> parser_;  ///< Of the request that is being read.
   std::string pending_;                    ///< Bytes that came and are not used yet.
   std::string head_;                       ///< What is left of a response ...
   std::shared_ptr<const std::string> body_;
+  std::unique_ptr<Debt> debt_;  ///< While kWaiting.
   std::size_t body_at_ = 0;
   std::size_t progress_ = 0;  ///< Bytes taken since the write deadline was set.
   std::size_t unread_ = 0;    ///< Our part of ServerCore::unread_bytes.
   Timestamp deadline_;
+  std::optional<std::uint32_t> user_;  ///< HttpRequest::user.
   State state_ = State::kReading;
+  const bool is_loopback_;
+  bool is_identified_ = false;  ///< user_ has been looked for.
   bool header_checked_ = false;
   bool close_after_ = false;  ///< After the response that is being written.
   bool serve_again_ = false;  ///< There was more to serve than one turn allows.

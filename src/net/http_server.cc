@@ -23,9 +23,17 @@ Result<std::unique_ptr<HttpServer>> HttpServer::open(const HttpServerOptions& op
                     "127.0.0.1 or [::1]",
                     endpoint.to_string()));
   }
+  for (const std::string& origin : options.allowed_origins) {
+    if (is_origin(origin)) continue;
+    return fail(
+        Errc::kInvalidArgument,
+        fmt::format("'{}' is not an origin; write one like https://gpu.example:8443", origin));
+  }
   GPUVIGIL_TRY(auto listener, listen_on(endpoint));
   GPUVIGIL_TRY(auto loop, EventLoop::open());
-  auto core = std::make_unique<ServerCore>(options, handler, std::move(loop), std::move(listener));
+  GPUVIGIL_TRY(auto replies, ReplyBox::open(options.limits.connections + 1));
+  auto core = std::make_unique<ServerCore>(options, handler, std::move(loop), std::move(replies),
+                                           std::move(listener));
   GPUVIGIL_CHECK(core->start());
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(core)));
 }
@@ -65,7 +73,7 @@ HttpServerStats HttpServer::stats() const {
           .bytes_in = counters.bytes_in.get(),
           .bytes_out = counters.bytes_out.get(),
           .messages_dropped = counters.messages_dropped.get(),
-          .tasks_dropped = core_->loop->dropped_tasks()};
+          .tasks_dropped = core_->loop->dropped_tasks() + core_->replies->dropped()};
 }
 
 }  // namespace gpuvigil

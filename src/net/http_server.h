@@ -27,15 +27,16 @@ struct HttpServerLimits {
 /// How long a server waits for whom. A time is noticed at most an eighth of the shortest, and at
 /// most a second, after it has passed.
 struct HttpServerTimes {
-  Duration header = std::chrono::seconds(10);  ///< From the first byte (or accept) to the last.
-  Duration body = std::chrono::seconds(30);    ///< From the end of the header.
-  Duration idle = std::chrono::seconds(60);    ///< Between two requests.
-  Duration write = std::chrono::seconds(30);   ///< For each 64 KiB of a response.
-  Duration linger = std::chrono::seconds(1);   ///< For the client to close after our last byte.
-  Duration ping = std::chrono::seconds(20);    ///< Between two pings of a stream.
-  Duration silent = std::chrono::seconds(60);  ///< Without a byte from a stream's client.
-  Duration stuck = std::chrono::seconds(30);   ///< Without a byte accepted by a stream's client.
-  Duration close = std::chrono::seconds(5);    ///< For a stream's client to answer our close.
+  Duration header = std::chrono::seconds(10);   ///< From the first byte (or accept) to the last.
+  Duration body = std::chrono::seconds(30);     ///< From the end of the header.
+  Duration idle = std::chrono::seconds(60);     ///< Between two requests.
+  Duration handler = std::chrono::seconds(10);  ///< For an answer that was deferred.
+  Duration write = std::chrono::seconds(30);    ///< For each 64 KiB of a response.
+  Duration linger = std::chrono::seconds(1);    ///< For the client to close after our last byte.
+  Duration ping = std::chrono::seconds(20);     ///< Between two pings of a stream.
+  Duration silent = std::chrono::seconds(60);   ///< Without a byte from a stream's client.
+  Duration stuck = std::chrono::seconds(30);    ///< Without a byte accepted by a stream's client.
+  Duration close = std::chrono::seconds(5);     ///< For a stream's client to answer our close.
 };
 
 struct HttpServerOptions {
@@ -43,6 +44,10 @@ struct HttpServerOptions {
   std::uint16_t port = 8080;               ///< 0: any free one.
   bool allow_remote = false;               ///< An address that other machines can reach is refused.
   std::vector<std::string> allowed_hosts;  ///< Beside localhost, 127.0.0.1, [::1] and `address`.
+  /// Whose pages may send requests, beside our own: "https://gpu.example:8443".
+  std::vector<std::string> allowed_origins;
+  bool identify_users = false;  ///< Fill in HttpRequest::user: one look at the kernel's tables
+                                ///< for each connection from this machine.
   HttpServerLimits limits;
   HttpServerTimes times;
 };
@@ -59,7 +64,7 @@ struct HttpServerStats {
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
   std::uint64_t messages_dropped = 0;  ///< Of slow stream clients.
-  std::uint64_t tasks_dropped = 0;     ///< By post(), when 4096 were waiting.
+  std::uint64_t tasks_dropped = 0;     ///< By post(), when 4096 were waiting; deferred answers too.
 };
 
 class ServerCore;
@@ -75,8 +80,8 @@ class HttpServer {
  public:
   /// Listens; nobody is answered before run(). `handler` must outlive the server.
   ///
-  /// Errors: kInvalidArgument (not an address, or one that is refused), kUnavailable (in use, not
-  /// an address of this machine), kPermission; the message names address and port.
+  /// Errors: kInvalidArgument (not an address, or one that is refused; not an origin), kUnavailable
+  /// (in use, not an address of this machine), kPermission; the message names what is wrong.
   [[nodiscard]] static Result<std::unique_ptr<HttpServer>> open(const HttpServerOptions& options,
                                                                 HttpHandler& handler);
   ~HttpServer();

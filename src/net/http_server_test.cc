@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/http_server.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -31,7 +32,8 @@ TEST(HttpServer, AnswersAGetWithMinimalHeaders) {
   client.send(get("/echo?a=1&b=x%20y"));
   EXPECT_EQ(client.read_response(),
             "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 18\r\n"
-            "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\r\n"
+            "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+            "Cross-Origin-Resource-Policy: same-origin\r\nReferrer-Policy: no-referrer\r\n\r\n"
             "0 /echo a=1 b=x y|");
 }
 
@@ -148,6 +150,29 @@ TEST(HttpServer, RefusesInTheApplicationsWords) {
   f(get("/", "Expect: the unexpected\r\n"), 417);
   EXPECT_EQ(server.server->stats().refused_requests, 9U);
   EXPECT_EQ(server.server->stats().requests, 0U);
+}
+
+TEST(HttpServer, TakesNothingFromPagesOfOtherOrigins) {
+  const TestServer server({.allowed_origins = {"https://page.example"}});
+  const auto f = [&](std::string_view method, std::string_view fields, int want) {
+    RawClient client(server.port());
+    client.send(fmt::format("{} / HTTP/1.1\r\nHost: localhost:8080\r\n{}\r\n", method, fields));
+    EXPECT_EQ(status_of(client.read_response(method == "HEAD")), want) << method << fields;
+  };
+  for (const std::string_view method : {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"}) {
+    f(method, "", 200);
+    f(method, "Origin: http://localhost:8080\r\n", 200);
+    f(method, "Origin: https://page.example\r\n", 200);
+    f(method, "Origin: http://localhost:8081\r\n", 403);
+    f(method, "Origin: https://evil.example\r\n", 403);
+    f(method, "Origin: null\r\n", 403);
+    f(method, "Origin:\r\n", 403);
+    f(method, "Origin: http://localhost:8080\r\nOrigin: https://evil.example\r\n", 403);
+  }
+  TestApp app;
+  const auto refused = HttpServer::open({.allowed_origins = {"page.example"}}, app);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("'page.example' is not an origin; write one"));
 }
 
 TEST(HttpServer, AnswersToItsOwnNamesOnly) {

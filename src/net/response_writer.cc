@@ -70,7 +70,10 @@ ResponseWriter::Wire ResponseWriter::write(const HttpResponse& response, const R
   if (may_compress) head_ += "Vary: Accept-Encoding\r\n"sv;
   if (known != nullptr) head_.append("ETag: ").append(known->etag).append("\r\n");
   if (!has_header(response, "cache-control")) head_ += "Cache-Control: no-store\r\n"sv;
-  head_ += "X-Content-Type-Options: nosniff\r\n"sv;
+  head_ +=
+      "X-Content-Type-Options: nosniff\r\n"
+      "Cross-Origin-Resource-Policy: same-origin\r\n"
+      "Referrer-Policy: no-referrer\r\n"sv;
   for (const auto& [name, value] : response.headers) add(name, value);
   if (!form.keep_alive) {
     head_ += "Connection: close\r\n"sv;

@@ -38,7 +38,9 @@ TEST(ResponseWriter, WritesNoMoreThanIsNeeded) {
   const auto head = [&](const HttpResponse& response, const ResponseForm& form) {
     return std::string(writer.write(response, form).head);
   };
-  const std::string common = "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n";
+  const std::string common =
+      "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+      "Cross-Origin-Resource-Policy: same-origin\r\nReferrer-Policy: no-referrer\r\n";
   EXPECT_EQ(head({.body = body_of("{}")}, {}),
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n" + common +
                 "\r\n");
@@ -51,6 +53,7 @@ TEST(ResponseWriter, WritesNoMoreThanIsNeeded) {
             "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + common + "Connection: keep-alive\r\n\r\n");
   EXPECT_EQ(head({.headers = {{"Allow", "GET"}, {"Cache-Control", "max-age=60"}}}, {}),
             "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Content-Type-Options: nosniff\r\n"
+            "Cross-Origin-Resource-Policy: same-origin\r\nReferrer-Policy: no-referrer\r\n"
             "Allow: GET\r\nCache-Control: max-age=60\r\n\r\n");
 }
 
@@ -183,6 +186,10 @@ TEST(HostRules, ComparesOrigins) {
     EXPECT_EQ(is_same_origin(origin, host), want) << origin << " " << host;
   };
   f("http://localhost:8080", "localhost:8080", true);
+  f("http://LOCALHOST:8080", "localhost:8080", true);
+  f("http://localhost:8081", "localhost:8080", false);
+  f("http://localhost", "localhost:8080", false);
+  f("file://", "localhost:8080", false);
   f("http://a", "a:80", true);
   f("http://a:80", "a", true);
   f("https://a", "a:443", true);
@@ -197,6 +204,23 @@ TEST(HostRules, ComparesOrigins) {
   f("null", "a", false);
   f("", "a", false);
   f("ftp://a", "a", false);
+}
+
+TEST(HostRules, AllowsTheOriginsThatItWasTold) {
+  const HostRules rules({}, {"https://Page.example", "http://10.0.0.1:8080"});
+  const auto f = [&](std::string_view origin, bool want) {
+    EXPECT_EQ(rules.allows_origin(origin, "localhost:8080"), want) << origin;
+  };
+  f("http://localhost:8080", true);
+  f("https://page.example", true);
+  f("https://page.example:443", true);
+  f("http://page.example", false);
+  f("http://page.example:443", false);
+  f("https://sub.page.example", false);
+  f("http://10.0.0.1:8080", true);
+  f("http://10.0.0.1", false);
+  f("null", false);
+  f("", false);
 }
 
 }  // namespace

@@ -27,8 +27,8 @@ std::vector<std::string> own_names(const HttpServerOptions& options) {
 
 Duration tick_period(const HttpServerTimes& times) {
   const Duration shortest =
-      std::min({times.header, times.body, times.idle, times.write, times.linger, times.ping,
-                times.silent, times.stuck, times.close});
+      std::min({times.header, times.body, times.idle, times.handler, times.write, times.linger,
+                times.ping, times.silent, times.stuck, times.close});
   return std::clamp<Duration>(shortest / 8, std::chrono::milliseconds(1), std::chrono::seconds(1));
 }
 
@@ -39,15 +39,19 @@ UniqueFd open_spare() {
 }  // namespace
 
 ServerCore::ServerCore(const HttpServerOptions& the_options, HttpHandler& the_handler,
-                       std::unique_ptr<EventLoop> the_loop, UniqueFd listener)
+                       std::unique_ptr<EventLoop> the_loop, std::shared_ptr<ReplyBox> reply_box,
+                       UniqueFd listener)
     : options(the_options),
       endpoint(Endpoint::local(listener.get())),
       handler(the_handler),
-      hosts(own_names(the_options)),
+      hosts(own_names(the_options), the_options.allowed_origins),
       loop(std::move(the_loop)),
+      replies(std::move(reply_box)),
       scratch(kScratchBytes),
       listener_(std::move(listener)),
-      spare_(open_spare()) {}
+      spare_(open_spare()) {
+  if (options.identify_users) users.emplace();
+}
 
 ServerCore::~ServerCore() {
   while (!connections_.empty()) retire(*connections_.back());
@@ -56,6 +60,7 @@ ServerCore::~ServerCore() {
 
 Result<void> ServerCore::start() {
   GPUVIGIL_CHECK(loop->watch(listener_.get(), EPOLLIN, *this));
+  GPUVIGIL_CHECK(loop->watch(replies->fd(), EPOLLIN, reply_target_));
   loop->every(tick_period(options.times), [this] { tick(); });
   return {};
 }
@@ -129,6 +134,13 @@ void ServerCore::call_again(Connection& connection) {
 
 void ServerCore::on_ready(std::uint32_t) {
   if (listener_) accept_all(64);  // a flood of them must not keep those waiting who are in
+}
+
+void ServerCore::deliver_replies() {
+  for (auto& answer : replies->take()) {
+    const auto found = waiting.find(answer.request);
+    if (found != waiting.end()) found->second->on_reply(std::move(answer.response));
+  }
 }
 
 void ServerCore::accept_all(int at_most) {

@@ -4,17 +4,22 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "net/event_loop.h"
 #include "net/host_rules.h"
 #include "net/http_server.h"
+#include "net/peer_user.h"
+#include "net/reply_box.h"
 #include "net/response_writer.h"
 #include "net/socket.h"
 
 namespace gpuvigil {
 
+class HttpConnection;
 class ServerCore;
 
 /// A number that the server's thread counts and any thread reads.
@@ -66,7 +71,7 @@ class Connection : public EventTarget {
 class ServerCore final : public EventTarget {
  public:
   ServerCore(const HttpServerOptions& options, HttpHandler& handler,
-             std::unique_ptr<EventLoop> loop, UniqueFd listener);
+             std::unique_ptr<EventLoop> loop, std::shared_ptr<ReplyBox> replies, UniqueFd listener);
   ~ServerCore() override;
 
   /// Errors: kUnavailable when the listener cannot be watched.
@@ -89,6 +94,10 @@ class ServerCore final : public EventTarget {
   HttpHandler& handler;
   HostRules hosts;
   const std::unique_ptr<EventLoop> loop;
+  const std::shared_ptr<ReplyBox> replies;
+  std::unordered_map<std::uint64_t, HttpConnection*> waiting;  ///< By HttpRequest::id: for a reply.
+  std::uint64_t last_request = 0;                              ///< Its HttpRequest::id.
+  std::optional<PeerUsers> users;  ///< With HttpServerOptions::identify_users.
   ResponseWriter writer;
   std::vector<char> scratch;     ///< What recv() reads into: connections that wait hold no buffers.
   std::size_t unread_bytes = 0;  ///< Held by requests that are not whole.
@@ -99,7 +108,18 @@ class ServerCore final : public EventTarget {
   } counters;
 
  private:
+  /// Hears of deferred answers.
+  class ReplyTarget final : public EventTarget {
+   public:
+    explicit ReplyTarget(ServerCore& core) : core_(core) {}
+    void on_ready(std::uint32_t) override { core_.deliver_replies(); }
+
+   private:
+    ServerCore& core_;
+  };
+
   void on_ready(std::uint32_t events) override;  ///< Of the listener.
+  void deliver_replies();
   void accept_all(int at_most);
   void welcome(UniqueFd fd, const Endpoint& peer);
   void shed_one();
@@ -111,6 +131,7 @@ class ServerCore final : public EventTarget {
   bool end_of_round();
   void bury();
 
+  ReplyTarget reply_target_{*this};
   UniqueFd listener_;
   UniqueFd spare_;  ///< Given up for a moment to accept, and close, when descriptors run out.
   std::vector<std::unique_ptr<Connection>> connections_;

@@ -49,32 +49,41 @@ class TestSession final : public StreamSession {
 
 }  // namespace
 
-HttpResponse TestApp::handle(const HttpRequest& request) {
+std::optional<HttpResponse> TestApp::handle(const HttpRequest& request, Deferral& deferral) {
   ++handled;
-  if (request.path == "/shared") return {.body = shared, .headers = {}};
+  if (request.path == "/later") {
+    replies.push(deferral.later());
+    return std::nullopt;
+  }
+  if (request.path == "/who") {
+    return text_response(fmt::format("{} {}", request.user ? std::to_string(*request.user) : "?",
+                                     request.is_loopback ? "local" : "remote"));
+  }
+  if (request.path == "/shared") return HttpResponse{.body = shared, .headers = {}};
   if (request.path == "/big") {
-    return {.content_type = "application/octet-stream",
-            .body = text_body(std::string(big_bytes, 'x')),
-            .headers = {}};
+    return HttpResponse{.content_type = "application/octet-stream",
+                        .body = text_body(std::string(big_bytes, 'x')),
+                        .headers = {}};
   }
   if (request.path == "/throw") throw std::runtime_error("thrown by a test");
   if (request.path == "/evil") {
-    return {.body = text_body("{}"), .headers = {{"X-Evil", "a\r\nInjected: yes"}}};
+    return HttpResponse{.body = text_body("{}"), .headers = {{"X-Evil", "a\r\nInjected: yes"}}};
   }
   std::string text = fmt::format("{} {}", static_cast<int>(request.method), request.path);
   for (const auto& [name, value] : request.query) text += fmt::format(" {}={}", name, value);
   text += "|";
   text += request.body;
-  return {.content_type = "text/plain", .body = text_body(std::move(text)), .headers = {}};
+  return text_response(std::move(text));
 }
 
-std::variant<std::unique_ptr<StreamSession>, HttpResponse> TestApp::upgrade(
-    const HttpRequest& request, StreamPeer& peer) {
+std::variant<StreamAccepted, HttpResponse> TestApp::upgrade(const HttpRequest& request,
+                                                            StreamPeer& peer) {
   if (request.path == "/throw") throw std::runtime_error("thrown by a test");
   if (request.path == "/close") peer.close(kClosePolicy, "not you");
   if (request.path == "/greet") peer.send(frame_text("hello"));
   if (request.path == "/none") return refuse(404, "no such stream");
-  return std::make_unique<TestSession>(*this, peer);
+  return StreamAccepted{.session = std::make_unique<TestSession>(*this, peer),
+                        .subprotocol = request.path == "/named" ? "gpuvigil.test" : ""};
 }
 
 HttpResponse TestApp::refuse(unsigned status, std::string_view detail) {
@@ -112,6 +121,16 @@ bool TestServer::eventually(const std::function<bool(const HttpServerStats&)>& h
     on_thread([] {});  // each try is at least one round of the server
   }
   return true;
+}
+
+Reply TestServer::next_reply() {
+  std::optional<Reply> reply;
+  static_cast<void>(eventually([&](const HttpServerStats&) {
+    reply = app.replies.pop();
+    return reply.has_value();
+  }));
+  if (!reply) throw std::runtime_error("nobody asked for /later");
+  return *std::move(reply);
 }
 
 std::chrono::nanoseconds TestServer::stop(Duration grace) {
@@ -219,6 +238,10 @@ RawClient::Frame RawClient::read_frame() {
 
 bool RawClient::send_text(std::string_view text) const {
   return send(encode_masked_frame(Opcode::kText, text, {1, 2, 3, 4}));
+}
+
+HttpResponse text_response(std::string text) {
+  return {.content_type = "text/plain", .body = text_body(std::move(text)), .headers = {}};
 }
 
 std::string get(std::string_view path, std::string_view more) {

@@ -7,11 +7,13 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
 
+#include "base/bounded_queue.h"
 #include "net/http_server.h"
 #include "net/unique_fd.h"
 
@@ -26,12 +28,14 @@ inline constexpr std::chrono::seconds kPatience{20};
 ///   /shared      a body that all answers share (its text is `shared`)
 ///   /big         a body of `big_bytes`
 ///   /throw       throws
+///   /who         the user, and whether the connection is of this machine
+///   /later       answers when a test takes the Reply out of `replies`
 ///   upgrade of /stream: keeps the peer, records texts; of any other path: 404
 class TestApp final : public HttpHandler {
  public:
-  HttpResponse handle(const HttpRequest& request) override;
-  std::variant<std::unique_ptr<StreamSession>, HttpResponse> upgrade(const HttpRequest& request,
-                                                                     StreamPeer& peer) override;
+  std::optional<HttpResponse> handle(const HttpRequest& request, Deferral& deferral) override;
+  std::variant<StreamAccepted, HttpResponse> upgrade(const HttpRequest& request,
+                                                     StreamPeer& peer) override;
   HttpResponse refuse(unsigned status, std::string_view detail) override;
 
   /// The streams that are open. The server's thread only.
@@ -39,6 +43,9 @@ class TestApp final : public HttpHandler {
 
   /// Called for each text; default: answers with the same. The server's thread.
   std::function<void(StreamPeer&, std::string_view)> on_text;
+
+  /// Of /later, oldest first.
+  BoundedQueue<Reply> replies{100'000, WhenFull::kDropNewest};
 
   std::shared_ptr<const std::string> shared;
   std::size_t big_bytes = 8 * 1024 * 1024;
@@ -53,6 +60,8 @@ class TestServer {
   ~TestServer();
 
   [[nodiscard]] std::uint16_t port() const { return server->port(); }
+  /// Waits for the Reply of the next request for /later.
+  [[nodiscard]] Reply next_reply();
   /// Runs `task` on the server's thread and waits for it.
   void on_thread(const std::function<void()>& task) const;
   /// Waits until `holds(stats)` is true; false when it never was.
@@ -104,6 +113,9 @@ class RawClient {
 
 /// "GET path HTTP/1.1" with a Host field, and `more` lines with their CR LF.
 [[nodiscard]] std::string get(std::string_view path, std::string_view more = {});
+
+/// A text/plain answer.
+[[nodiscard]] HttpResponse text_response(std::string text);
 
 /// The number behind "HTTP/1.1 "; 0 when there is none.
 [[nodiscard]] int status_of(std::string_view response);

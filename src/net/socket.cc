@@ -94,7 +94,8 @@ std::uint16_t Endpoint::port() const {
 bool Endpoint::is_loopback() const {
   if (family() == AF_INET6) {
     const auto v6 = view_as<sockaddr_in6>(storage_);
-    return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr);
+    return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) ||
+           (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr) && v6.sin6_addr.s6_addr[12] == 127);
   }
   return (ntohl(view_as<sockaddr_in>(storage_).sin_addr.s_addr) >> 24U) == 127;
 }

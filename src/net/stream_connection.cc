@@ -6,7 +6,6 @@
 #include <exception>
 #include <utility>
 
-#include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -59,16 +58,13 @@ void StreamConnection::take_over(UniqueFd fd, std::unique_ptr<StreamSession> ses
   session_ = std::move(session);
 }
 
-void StreamConnection::begin(std::string_view accept, std::string_view bytes) {
+void StreamConnection::begin(std::string response, std::string_view bytes) {
   is_open_ = true;
   core_.counters.streams.add();
   set_option(fd_.get(), SOL_SOCKET, SO_SNDBUF, kSendBuffer);
   set_option(fd_.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, kUnsentBytes);
   core_.loop->rewatch(fd_.get(), EPOLLIN, *this);
-  current_ = std::make_shared<const std::string>(
-      fmt::format("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-                  "Connection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n\r\n",
-                  accept));
+  current_ = std::make_shared<const std::string>(std::move(response));
   flush();
   if (is_closing_ && !is_retired()) core_.call_again(*this);
   std::string copy(bytes);

@@ -24,9 +24,9 @@ class StreamConnection final : public Connection, public StreamPeer {
 
   void take_over(UniqueFd fd, std::unique_ptr<StreamSession> session);
 
-  /// Accepts the upgrade. `bytes` came behind the request. Requires take_over() and that the core
-  /// has adopted this connection.
-  void begin(std::string_view accept, std::string_view bytes);
+  /// Accepts the upgrade with that 101 response. `bytes` came behind the request. Requires
+  /// take_over() and that the core has adopted this connection.
+  void begin(std::string response, std::string_view bytes);
 
   // For the application.
   void send(std::shared_ptr<const std::string> framed) override;

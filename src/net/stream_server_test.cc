@@ -17,6 +17,7 @@ using std::chrono::milliseconds;
 using testing::get;
 using ::testing::HasSubstr;
 using testing::kPatience;
+using ::testing::Not;
 using testing::RawClient;
 using testing::status_of;
 using testing::TestServer;
@@ -92,6 +93,20 @@ TEST(Stream, IsRefusedProperly) {
   f("/stream", good + "Origin: http://evil.example\r\n", 403);
   f("/stream", good + "Origin: http://localhost\r\n", 101);
   EXPECT_TRUE(server.eventually([](const auto& stats) { return stats.connections == 0; }));
+}
+
+TEST(Stream, NamesTheSubprotocolThatTheApplicationChose) {
+  const TestServer server;
+  const auto f = [&](std::string_view path) {
+    RawClient client(server.port());
+    client.send(get(path,
+                    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                    "Sec-WebSocket-Protocol: other, gpuvigil.test\r\n"));
+    return client.read_until("\r\n\r\n");
+  };
+  EXPECT_THAT(f("/named"), HasSubstr("\r\nSec-WebSocket-Protocol: gpuvigil.test\r\n\r\n"));
+  EXPECT_THAT(f("/stream"), Not(HasSubstr("Sec-WebSocket-Protocol")));
 }
 
 TEST(Stream, GoesOnWithHttpAfterTheApplicationRefused) {

@@ -345,13 +345,6 @@ TEST(WebSocketHandshake, RefusesWhatIsNoProperUpgrade) {
   f("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=", 400);
   f("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ======", 400);
   f("sec-websocket-key", "dGhlIHNhbXBsZSBub25j Q==", 400);
-  f("origin", "http://localhost:8080", 101);
-  f("origin", "http://LOCALHOST:8080", 101);
-  f("origin", "http://localhost:8081", 403);
-  f("origin", "http://localhost", 403);
-  f("origin", "http://evil.example:8080", 403);
-  f("origin", "null", 403);
-  f("origin", "file://", 403);
 
   HttpRequest post{.method = Method::kPost, .headers = good};
   EXPECT_EQ(std::get<Refusal>(check_handshake(post)).status, 400U);
