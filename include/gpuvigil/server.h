@@ -32,7 +32,9 @@ class [[nodiscard]] ServerStatus {
 };
 
 struct ServerOptions {
-  std::string address = "127.0.0.1";  ///< Of the loopback interface: a number, or "localhost".
+  /// A number, or "localhost". Programs of this user may read over the loopback interface;
+  /// everybody else, and every write, needs a token (gpuvigil token create).
+  std::string address = "127.0.0.1";
   std::uint16_t port = 8080;          ///< 0: any free one; port() tells which.
 };
 

@@ -4,17 +4,33 @@
 #include <utility>
 #include <vector>
 
+#include "api/ingest.h"
 #include "base/thread.h"
 
 namespace gpuvigil {
 
-LiveServer::LiveServer(Engine& engine, Duration frame_period)
-    : engine_(engine), service_(engine, frame_period) {}
+namespace {
+
+/// What the mode of authorization means for the server in front of it.
+HttpServerOptions http_options(const LiveServerOptions& options) {
+  HttpServerOptions http = options.http;
+  http.identify_users = options.access.mode == AuthMode::kLocal;
+  http.allow_remote = options.access.mode != AuthMode::kOff;
+  http.limits.request.body_bytes = kMaxIngestBytes;
+  return http;
+}
+
+}  // namespace
+
+LiveServer::LiveServer(Engine& engine, const LiveServerOptions& options)
+    : engine_(engine),
+      access_(options.access, TokenFile(options.state_directory), clock_),
+      service_(engine, access_, options.frame_period) {}
 
 Result<std::unique_ptr<LiveServer>> LiveServer::start(Engine& engine,
                                                       const LiveServerOptions& options) {
-  std::unique_ptr<LiveServer> live(new LiveServer(engine, options.frame_period));
-  GPUVIGIL_TRY(live->http_, HttpServer::open(options.http, live->service_));
+  std::unique_ptr<LiveServer> live(new LiveServer(engine, options));
+  GPUVIGIL_TRY(live->http_, HttpServer::open(http_options(options), live->service_));
   live->wire();
   return live;
 }
@@ -22,6 +38,7 @@ Result<std::unique_ptr<LiveServer>> LiveServer::start(Engine& engine,
 void LiveServer::wire() {
   StreamHub& hub = service_.hub();
   http_->every(StreamHub::kTick, [&hub] { hub.tick(std::chrono::steady_clock::now()); });
+  http_->every(std::chrono::seconds(1), [this] { service_.refresh_access(); });
   listener_ = engine_.add_listener([this, &hub](const auto&, std::span<const Alert> changes) {
     if (changes.empty()) return;
     http_->post(

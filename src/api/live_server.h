@@ -6,6 +6,8 @@
 #include <thread>
 
 #include "api/service.h"
+#include "auth/access.h"
+#include "base/clock.h"
 #include "base/result.h"
 #include "engine/engine.h"
 #include "net/http_server.h"
@@ -14,6 +16,8 @@ namespace gpuvigil {
 
 struct LiveServerOptions {
   HttpServerOptions http;
+  AccessOptions access;
+  std::string state_directory;  ///< Where its tokens are; empty: there are none.
   Duration frame_period = std::chrono::seconds(1);  ///< Of the engine, in real time.
 };
 
@@ -40,10 +44,12 @@ class LiveServer {
   [[nodiscard]] std::uint16_t port() const { return http_->port(); }
 
  private:
-  LiveServer(Engine& engine, Duration frame_period);
+  LiveServer(Engine& engine, const LiveServerOptions& options);
   void wire();
 
   Engine& engine_;
+  const SystemClock clock_;
+  Access access_;
   Service service_;
   std::unique_ptr<HttpServer> http_;
   Engine::ListenerId listener_{};

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "api/write_routes.h"
 #include "base/version.h"
 #include "views/html_view.h"
 #include "views/json_views.h"
@@ -19,25 +20,14 @@ namespace {
 constexpr std::string_view kPlainText = "text/plain; charset=utf-8";
 constexpr std::string_view kPage = "text/html; charset=utf-8";
 
-HttpResponse reply(std::string body, std::string_view content_type = "application/json") {
-  return {.status = 200,
-          .content_type = std::string(content_type),
-          .body = std::make_shared<const std::string>(std::move(body)),
-          .headers = {}};
-}
-
-HttpResponse bad_parameters(const std::vector<ParameterError>& errors) {
-  return problem(400, "some parameters are not understood", errors);
-}
-
-HttpResponse get_status(RouteContext& context) {
+std::optional<HttpResponse> get_status(RouteContext& context) {
   ParameterReader in(context.request, context.frame);
   const auto devices = in.devices("device");
   if (const auto errors = in.finish(); !errors.empty()) return bad_parameters(errors);
   return reply(status_json(context.frame, devices));
 }
 
-HttpResponse get_kernels(RouteContext& context) {
+std::optional<HttpResponse> get_kernels(RouteContext& context) {
   ParameterReader in(context.request, context.frame);
   const KernelQuery query = read_kernel_query(in);
   if (const auto errors = in.finish(); !errors.empty()) return bad_parameters(errors);
@@ -54,7 +44,7 @@ const KernelRow* find_kernel(const Frame& frame, std::uint64_t id) {
   return found;
 }
 
-HttpResponse get_kernel(RouteContext& context) {
+std::optional<HttpResponse> get_kernel(RouteContext& context) {
   ParameterReader in(context.request, context.frame);
   if (const auto errors = in.finish(); !errors.empty()) return bad_parameters(errors);
   const auto id = parse_kernel_id(context.path_parameter);
@@ -85,14 +75,14 @@ HttpResponse get_kernel(RouteContext& context) {
   return reply(kernel_detail_json(context.frame, detail));
 }
 
-HttpResponse get_alerts(RouteContext& context) {
+std::optional<HttpResponse> get_alerts(RouteContext& context) {
   ParameterReader in(context.request, context.frame);
   const AlertQuery query = read_alert_query(in);
   if (const auto errors = in.finish(); !errors.empty()) return bad_parameters(errors);
   return reply(alerts_json(context.frame, select_alerts(context.frame, query)));
 }
 
-HttpResponse get_report(RouteContext& context) {
+std::optional<HttpResponse> get_report(RouteContext& context) {
   enum class Format { kJson, kText, kHtml };
   static constexpr std::array<Choice<Format>, 3> kFormats = {
       {{"json", Format::kJson}, {"text", Format::kText}, {"html", Format::kHtml}}};
@@ -113,16 +103,16 @@ HttpResponse get_report(RouteContext& context) {
   return page;
 }
 
-HttpResponse get_healthz(RouteContext&) {
+std::optional<HttpResponse> get_healthz(RouteContext&) {
   return reply("ok\n", kPlainText);
 }
 
-HttpResponse get_readyz(RouteContext& context) {
+std::optional<HttpResponse> get_readyz(RouteContext& context) {
   if (context.draining) return problem(503, "shutting down");
   return reply("ready\n", kPlainText);
 }
 
-HttpResponse get_version(RouteContext&) {
+std::optional<HttpResponse> get_version(RouteContext&) {
   std::string body;
   {
     JsonWriter json(body);
@@ -139,7 +129,7 @@ HttpResponse get_version(RouteContext&) {
 }
 
 /// A file of the status page; the routes name exactly those that there are.
-HttpResponse get_page_file(RouteContext& context) {
+std::optional<HttpResponse> get_page_file(RouteContext& context) {
   for (const StatusPageFile& file : status_page_files()) {
     if (file.path != context.request.path) continue;
     HttpResponse response = reply(std::string(file.body), file.content_type);
@@ -149,25 +139,39 @@ HttpResponse get_page_file(RouteContext& context) {
   return problem(404, "this build has no status page");
 }
 
-HttpResponse needs_upgrade(RouteContext&) {
+std::optional<HttpResponse> needs_upgrade(RouteContext&) {
   HttpResponse response = problem(426, "this is a WebSocket: connect with ws://");
   response.headers.emplace_back("Upgrade", "websocket");
   return response;
 }
 
+constexpr auto kPublic = RouteAccess::kPublic;
+constexpr auto kCaller = RouteAccess::kCaller;
+constexpr auto kRead = RouteAccess::kRead;
+constexpr auto kIngest = RouteAccess::kIngest;
+
 constexpr std::array kRoutes = {
-    Route{Method::kGet, "/api/v1/gpu/status", get_status, true, "Devices and what they do."},
-    Route{Method::kGet, "/api/v1/gpu/kernels", get_kernels, true, "Kernels, sorted and filtered."},
-    Route{Method::kGet, "/api/v1/gpu/kernels/{id}", get_kernel, true, "One kernel in full."},
-    Route{Method::kGet, "/api/v1/gpu/alerts", get_alerts, true, "Alerts that fire, or fired."},
-    Route{Method::kGet, "/api/v1/gpu/report", get_report, true, "Everything on one page."},
-    Route{Method::kGet, "/api/v1/gpu/stream", needs_upgrade, false, "The live stream."},
-    Route{Method::kGet, "/healthz", get_healthz, false, "Is the process alive?"},
-    Route{Method::kGet, "/readyz", get_readyz, false, "Is there a frame to tell of?"},
-    Route{Method::kGet, "/version", get_version, false, "Version of program and API."},
-    Route{Method::kGet, "/", get_page_file, false, "The status page."},
-    Route{Method::kGet, "/status.js", get_page_file, false, "Its script."},
-    Route{Method::kGet, "/status.css", get_page_file, false, "Its style."},
+    Route{Method::kGet, "/api/v1/gpu/status", kRead, get_status, true, "Devices and what they do."},
+    Route{Method::kGet, "/api/v1/gpu/kernels", kRead, get_kernels, true, "Kernels, by any order."},
+    Route{Method::kGet, "/api/v1/gpu/kernels/{id}", kRead, get_kernel, true, "One kernel in full."},
+    Route{Method::kGet, "/api/v1/gpu/alerts", kRead, get_alerts, true, "Alerts, firing or over."},
+    Route{Method::kGet, "/api/v1/gpu/report", kRead, get_report, true, "Everything on one page."},
+    Route{Method::kGet, "/api/v1/gpu/stream", kRead, needs_upgrade, false, "The live stream."},
+    Route{Method::kPost, "/api/v1/gpu/executions", kIngest, post_executions, false,
+          "Executions that a program tells of."},
+    Route{Method::kPost, "/api/v1/gpu/samples", kIngest, post_samples, false,
+          "Readings of devices that a program tells of."},
+    Route{Method::kGet, "/api/v1/session", kCaller, get_session, false, "Who asks, and may what?"},
+    Route{Method::kPost, "/api/v1/session", kCaller, post_session, false, "Log a browser in."},
+    Route{Method::kDelete, "/api/v1/session", kCaller, delete_session, false, "Log it out."},
+    Route{Method::kGet, "/healthz", kPublic, get_healthz, false, "Is the process alive?"},
+    Route{Method::kGet, "/readyz", kPublic, get_readyz, false, "Is there a frame to tell of?"},
+    Route{Method::kGet, "/version", kPublic, get_version, false, "Version of program and API."},
+    Route{Method::kGet, "/", kPublic, get_page_file, false, "The status page."},
+    Route{Method::kGet, "/status.js", kPublic, get_page_file, false, "Its script."},
+    Route{Method::kGet, "/status.css", kPublic, get_page_file, false, "Its style."},
+    Route{Method::kGet, "/login", kPublic, get_page_file, false, "Where a browser shows a token."},
+    Route{Method::kGet, "/login.js", kPublic, get_page_file, false, "Its script."},
 };
 
 /// What stands for a `{name}` in the last segment, or an empty text for an equal path.
@@ -184,6 +188,17 @@ std::optional<std::string_view> match_path(std::string_view pattern, std::string
 }
 
 }  // namespace
+
+HttpResponse reply(std::string body, std::string_view content_type) {
+  return {.status = 200,
+          .content_type = std::string(content_type),
+          .body = std::make_shared<const std::string>(std::move(body)),
+          .headers = {}};
+}
+
+HttpResponse bad_parameters(const std::vector<ParameterError>& errors) {
+  return problem(400, "some parameters are not understood", errors);
+}
 
 std::span<const Route> routes() {
   return kRoutes;

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/gate.h"
 #include "api/parameters.h"
 #include "engine/engine.h"
 #include "net/http.h"
@@ -18,18 +19,23 @@ struct RouteContext {
   const HttpRequest& request;
   const Frame& frame;
   Engine& engine;
+  Access& access;
+  const Caller& caller;
+  Deferral& deferral;
   std::string_view path_parameter;  ///< What stood for `{...}` in the path; empty without one.
   bool draining = false;
 };
 
-using RouteHandler = HttpResponse (*)(RouteContext& context);
+/// The answer; or nothing, when context.deferral.later() will give it.
+using RouteHandler = std::optional<HttpResponse> (*)(RouteContext& context);
 
 /// One row of the API.
 struct Route {
   Method method;
   std::string_view pattern;  ///< `{name}` as the last segment matches any one segment.
-  RouteHandler handle;       ///< Null: only by WebSocket upgrade.
-  bool per_frame;            ///< The answer depends on frame and query only, so it may be shared.
+  RouteAccess access;
+  RouteHandler handle;
+  bool per_frame;  ///< The answer depends on frame and query only, so it may be shared.
   std::string_view summary;
 };
 
@@ -43,6 +49,13 @@ struct RouteMatch {
   std::string_view path_parameter;
   std::vector<Method> allowed;  ///< Of this path, when its method does not match.
 };
+
+/// A 200 with this body.
+[[nodiscard]] HttpResponse reply(std::string body,
+                                 std::string_view content_type = "application/json");
+
+/// The 400 that names every parameter that is wrong.
+[[nodiscard]] HttpResponse bad_parameters(const std::vector<ParameterError>& errors);
 
 [[nodiscard]] RouteMatch match_route(Method method, std::string_view path);
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gpuvigil/server.h"
 
+#include <unistd.h>
+
 #include "api/live_server.h"
 
 namespace gpuvigil {
@@ -21,6 +23,8 @@ ServerStatus Server::start() {
   LiveServerOptions options;
   options.http.address = impl_->options.address;
   options.http.port = impl_->options.port;
+  options.access.own_user = ::geteuid();
+  options.state_directory = default_state_directory();
   options.frame_period = impl_->engine.frame_period();
   auto live = LiveServer::start(impl_->engine, options);
   if (!live) return ServerStatus(live.error().message);

@@ -99,7 +99,7 @@ TEST(Server, SaysWhatIsWrongWithAnAddressAndTriesAgain) {
   };
   EXPECT_THAT(refusal({.address = "127.0.0.1", .port = first.port()}),
               HasSubstr(std::to_string(first.port())));
-  EXPECT_THAT(refusal({.address = "0.0.0.0", .port = 0}), HasSubstr("0.0.0.0"));
+  EXPECT_THAT(refusal({.address = "192.0.2.1", .port = 0}), HasSubstr("192.0.2.1"));
   EXPECT_THAT(refusal({.address = "not an address", .port = 0}), HasSubstr("not an address"));
 
   Server second(monitor, {.address = "127.0.0.1", .port = first.port()});

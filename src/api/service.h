@@ -7,22 +7,27 @@
 #include <memory>
 #include <string>
 
+#include "api/routes.h"
 #include "api/stream_hub.h"
+#include "auth/access.h"
 #include "engine/engine.h"
 #include "net/http.h"
 
 namespace gpuvigil {
 
-/// The HTTP and WebSocket API over one engine: finds the route, reads the parameters, answers from
-/// a frame, turns every error into problem+json.
+/// The HTTP and WebSocket API over one engine: finds the route, asks who calls, reads the
+/// parameters, answers from a frame, turns every error into problem+json.
+///
+///     path known? ── 404        who? ── 401, 429        may they? ── 403        parameters ── 400
 ///
 /// An answer is serialised once a frame, on first use, and its bytes are shared.
 ///
-/// Threading: the server's thread only, except draining().
+/// Threading: the server's thread only, except drain().
 class Service final : public HttpHandler {
  public:
-  /// `engine` must be started and must outlive the service. `frame_period` is in real time.
-  Service(Engine& engine, Duration frame_period);
+  /// `engine` must be started; it and `access` must outlive the service. `frame_period` is in real
+  /// time.
+  Service(Engine& engine, Access& access, Duration frame_period);
 
   std::optional<HttpResponse> handle(const HttpRequest& request, Deferral& deferral) override;
   std::variant<StreamAccepted, HttpResponse> upgrade(const HttpRequest& request,
@@ -31,6 +36,10 @@ class Service final : public HttpHandler {
 
   [[nodiscard]] StreamHub& hub() { return hub_; }
 
+  /// Looks whether tokens have changed, and closes the streams of those that are gone. To be called
+  /// about once a second.
+  void refresh_access();
+
   /// From now on /readyz says no. Any thread.
   void drain() { draining_ = true; }
   [[nodiscard]] bool draining() const { return draining_; }
@@ -38,9 +47,18 @@ class Service final : public HttpHandler {
   [[nodiscard]] Engine& engine() { return engine_; }
 
  private:
+  /// Who may use a route, or the answer for who may not.
+  std::variant<Caller, HttpResponse> admit(const Credentials& credentials, RouteAccess access);
+  /// The answer where there is no such path, or not with this method.
+  HttpResponse lost(const HttpRequest& request, const RouteMatch& match);
+  std::optional<HttpResponse> serve(const HttpRequest& request, const RouteMatch& match,
+                                    const Caller& caller, Deferral& deferral);
+
   Engine& engine_;
+  Access& access_;
   StreamHub hub_;
   std::atomic<bool> draining_{false};
+  std::uint64_t rounds_ = 0;                   ///< Of refresh_access().
   std::shared_ptr<const Frame> cached_frame_;  ///< Whose answers `cache_` holds.
   std::map<std::string, HttpResponse, std::less<>> cache_;
 };

@@ -29,7 +29,7 @@ class ServiceTest : public ::testing::Test {
     engine_.recorder().record("sgemm", 0, 1000);
     engine_.recorder().record("softmax", 1, 3000);
     (void)engine_.peek();
-    service_ = std::make_unique<Service>(engine_, 1s);
+    service_ = std::make_unique<Service>(engine_, access_, 1s);
   }
 
   HttpResponse get(std::string path, std::vector<std::pair<std::string, std::string>> query = {},
@@ -52,6 +52,7 @@ class ServiceTest : public ::testing::Test {
 
   SystemClock clock_;
   Engine engine_;
+  Access access_{{.mode = AuthMode::kOff, .rate = std::nullopt}, TokenFile({}), clock_};
   std::unique_ptr<Service> service_;
 };
 
@@ -68,6 +69,7 @@ TEST_F(ServiceTest, EveryRouteIsInTheContractAndTheOtherWayRound) {
   for (const Route& route : routes()) built.emplace_back(route.pattern);
   std::ranges::sort(documented);
   std::ranges::sort(built);
+  built.erase(std::ranges::unique(built).begin(), built.end());  // one path, several methods
   EXPECT_EQ(built, documented);
 }
 

@@ -14,6 +14,8 @@ namespace {
 /// After a whole multiple of the interval, so that the edge of that moment has been closed.
 constexpr Duration kAfterEdge = std::chrono::milliseconds(15);
 
+constexpr std::uint16_t kPolicyViolation = 1008;  // RFC 6455, 7.4.1
+
 using Steady = std::chrono::steady_clock::time_point;
 
 /// The next point of the grid that is at least half an interval away: who comes just before one
@@ -90,7 +92,8 @@ struct StreamHub::Group {
 
 class StreamHub::Session final : public StreamSession {
  public:
-  Session(StreamHub& hub, StreamPeer& peer) : hub_(hub), peer_(peer) {}
+  Session(StreamHub& hub, StreamPeer& peer, std::string token_id)
+      : hub_(hub), peer_(peer), token_id_(std::move(token_id)) {}
   ~Session() override { hub_.leave(*this); }
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -109,11 +112,13 @@ class StreamHub::Session final : public StreamSession {
   }
 
   [[nodiscard]] StreamPeer& peer() { return peer_; }
+  [[nodiscard]] const std::string& token_id() const { return token_id_; }
   Group* group = nullptr;
 
  private:
   StreamHub& hub_;
   StreamPeer& peer_;
+  const std::string token_id_;
 };
 
 StreamHub::StreamHub(FrameSource newest, std::function<void()> refresh, Duration frame_period)
@@ -123,8 +128,9 @@ StreamHub::~StreamHub() {
   GPUVIGIL_ASSERT(clients_ == 0);
 }
 
-std::unique_ptr<StreamSession> StreamHub::open(Subscription subscription, StreamPeer& peer) {
-  auto session = std::make_unique<Session>(*this, peer);
+std::unique_ptr<StreamSession> StreamHub::open(Subscription subscription, StreamPeer& peer,
+                                               std::string token_id) {
+  auto session = std::make_unique<Session>(*this, peer, std::move(token_id));
   join(*session, std::move(subscription));
   return session;
 }
@@ -143,6 +149,16 @@ void StreamHub::leave(Session& session) {
   std::erase(group->members, &session);
   --clients_;
   if (group->members.empty()) groups_.erase(Subscription(group->subscription));
+}
+
+void StreamHub::close_where(const std::function<bool(const std::string& token_id)>& is_gone) {
+  for (const auto& [subscription, group] : groups_) {
+    for (Session* member : group->members) {
+      if (!member->token_id().empty() && is_gone(member->token_id())) {
+        member->peer().close(kPolicyViolation, "the token has been revoked or has expired");
+      }
+    }
+  }
 }
 
 void StreamHub::tick(Steady now) {

@@ -37,8 +37,13 @@ class StreamHub {
   StreamHub(const StreamHub&) = delete;
   StreamHub& operator=(const StreamHub&) = delete;
 
-  /// A session that belongs to this hub until it is destroyed; the hub must outlive it.
-  [[nodiscard]] std::unique_ptr<StreamSession> open(Subscription subscription, StreamPeer& peer);
+  /// A session that belongs to this hub until it is destroyed; the hub must outlive it. `token_id`
+  /// is whose it is, empty for somebody without a token.
+  [[nodiscard]] std::unique_ptr<StreamSession> open(Subscription subscription, StreamPeer& peer,
+                                                    std::string token_id = {});
+
+  /// Closes the streams of those tokens of which `is_gone` is true, with 1008.
+  void close_where(const std::function<bool(const std::string& token_id)>& is_gone);
 
   /// Sends what is due at `now` (any steady time); to be called every kTick.
   void tick(std::chrono::steady_clock::time_point now);

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "apps/client.h"
+#include "apps/client_token.h"
 #include "apps/config.h"
 #include "apps/config_reader.h"
 #include "apps/progress.h"
@@ -132,6 +133,49 @@ TEST(Tables, KernelsAlertsAndMessagesAreLines) {
   EXPECT_TRUE(line.starts_with("DEMO  T")) << line;
   EXPECT_NE(line.find("k 312 µs"), std::string::npos) << line;
   EXPECT_NE(line.find("(2 messages missed)"), std::string::npos);
+}
+
+TEST(Config, WhoMayCallIsReadAndWrongOnesAreNamed) {
+  const auto config = parse_config(
+      "[server]\nauth = 'token'\nrate_limit = '5:9'\nsession_rate_limit = 'off'\n"
+      "hosts = ['gpu7.example', 'gpu8']\nstate_directory = '/x'\n",
+      "c.toml");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->server.auth, AuthMode::kToken);
+  EXPECT_EQ(config->server.rate_limit, (Rate{5, 9}));
+  EXPECT_EQ(config->server.session_rate_limit, std::nullopt);
+  EXPECT_EQ(config->server.hosts, (std::vector<std::string>{"gpu7.example", "gpu8"}));
+  const std::string text = format_config(*config);
+  EXPECT_EQ(format_config(*parse_config(text, "again")), text);
+
+  const auto wrong = parse_config(
+      "[server]\nauth = 'on'\nrate_limit = 'fast'\nhosts = 'x'\nsession_rate_limit = 5\n",
+      "c.toml");
+  ASSERT_FALSE(wrong);
+  for (const auto* want : {"c.toml:2: server.auth: must be local, token or off, not on",
+                           "c.toml:3: server.rate_limit: must be RATE[:BURST]",
+                           "c.toml:4: server.hosts: must be a list",
+                           "c.toml:5: server.session_rate_limit: must be a text"}) {
+    EXPECT_NE(wrong.error().message.find(want), std::string::npos) << wrong.error().message;
+  }
+}
+
+TEST(ClientToken, GoesOnlyToAPortWhoseListenersAreOurs) {
+  constexpr std::string_view kTable =
+      "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout\n"
+      "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0\n"
+      "   1: 00000000:1F91 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0\n"
+      "   2: 0100007F:1F92 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0\n"
+      "   3: 00000000:1F92 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1001        0\n"
+      "   4: 0100007F:1F93 0100007F:1F90 01 00000000:00000000 00:00000000 00000000  1000        "
+      "0\n";
+  EXPECT_TRUE(listens_for(kTable, 0x1F90, 1000));
+  EXPECT_FALSE(listens_for(kTable, 0x1F90, 1001));
+  EXPECT_TRUE(listens_for(kTable, 0x1F91, 1000));   // root's
+  EXPECT_FALSE(listens_for(kTable, 0x1F92, 1000));  // somebody else is there too
+  EXPECT_FALSE(listens_for(kTable, 0x1F93, 1000));  // connected, does not listen
+  EXPECT_FALSE(listens_for(kTable, 0x1F94, 1000));
+  EXPECT_FALSE(listens_for("", 0x1F90, 1000));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "apps/client_token.h"
 #include "base/clock.h"
 #include "base/json_reader.h"
 #include "base/text.h"
@@ -57,6 +58,13 @@ Error refusal(unsigned status, std::string_view body) {
   return {code_of_status(status), std::move(text)};
 }
 
+/// The header that carries the token to send, if there is one.
+Result<HttpHeaders> authorization(const ClientOptions& client) {
+  GPUVIGIL_TRY(const Secret token, client_token(client));
+  if (token.empty()) return HttpHeaders();
+  return HttpHeaders{{"Authorization", fmt::format("Bearer {}", token.reveal())}};
+}
+
 std::string without_slash(std::string_view server) {
   while (server.ends_with('/')) server.remove_suffix(1);
   return std::string(server);
@@ -72,22 +80,24 @@ std::string query_string(const ApiParameters& parameters) {
   return out;
 }
 
-Result<std::string> ask(const std::string& server, std::string_view path,
+Result<std::string> ask(const ClientOptions& client, std::string_view path,
                         const ApiParameters& parameters) {
   const std::string url =
-      fmt::format("{}{}{}", without_slash(server), path, query_string(parameters));
-  GPUVIGIL_TRY(ClientResponse response, http_get(url, kPatience));
+      fmt::format("{}{}{}", without_slash(client.server), path, query_string(parameters));
+  GPUVIGIL_TRY(const HttpHeaders headers, authorization(client));
+  GPUVIGIL_TRY(ClientResponse response, http_get(url, kPatience, headers));
   if (response.status != 200) {
     return std::unexpected(refusal(response.status, response.body));
   }
   return std::move(response.body);
 }
 
-Result<void> watch(const std::string& server, const ApiParameters& parameters,
+Result<void> watch(const ClientOptions& client, const ApiParameters& parameters,
                    const std::function<Result<bool>(const std::string&)>& on_message) {
   const std::string url =
-      fmt::format("{}/api/v1/gpu/stream{}", without_slash(server), query_string(parameters));
-  GPUVIGIL_TRY(auto stream, StreamClient::connect(url, kPatience));
+      fmt::format("{}/api/v1/gpu/stream{}", without_slash(client.server), query_string(parameters));
+  GPUVIGIL_TRY(const HttpHeaders headers, authorization(client));
+  GPUVIGIL_TRY(auto stream, StreamClient::connect(url, kPatience, headers));
   while (true) {
     GPUVIGIL_TRY(const auto message, stream->next(kStreamPatience));
     if (!message) return fail(Errc::kUnavailable, "the server closed the stream");

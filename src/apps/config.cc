@@ -9,6 +9,7 @@
 
 #include "apps/config_reader.h"
 #include "base/file.h"
+#include "base/text.h"
 
 namespace gpuvigil {
 namespace {
@@ -45,13 +46,52 @@ Result<Config> parse_file(const std::string& path) {
   return parse_config(text, path);
 }
 
+std::string to_string(const std::optional<Rate>& rate) {
+  return rate ? to_string(*rate) : "off";
+}
+
+std::string format_server(const Config::Server& server) {
+  std::string out = fmt::format(
+      "[server]\nlisten = \"{}\"\ndrain = \"{}\"\nauth = \"{}\"\nrate_limit = \"{}\"\n"
+      "session_rate_limit = \"{}\"\n",
+      server.listen, format_span(server.drain), to_string(server.auth),
+      to_string(server.rate_limit), to_string(server.session_rate_limit));
+  if (!server.hosts.empty()) {
+    out += fmt::format("hosts = [\"{}\"]\n", fmt::join(server.hosts, "\", \""));
+  }
+  if (!server.state_directory.empty()) {
+    out += fmt::format("state_directory = \"{}\"\n", server.state_directory);
+  }
+  return out;
+}
+
 }  // namespace
+
+Result<AuthMode> read_auth_mode(std::string_view text) {
+  if (const auto mode = parse_auth_mode(text)) return *mode;
+  return fail(Errc::kInvalidArgument,
+              fmt::format("must be local, token or off, not {}", clean_text(text)));
+}
+
+Result<std::optional<Rate>> read_rate_limit(std::string_view text) {
+  if (text == "off") return std::optional<Rate>();
+  if (const auto rate = parse_rate(text)) return rate;
+  return fail(Errc::kInvalidArgument,
+              fmt::format("must be RATE[:BURST] such as 10:50 (requests a second, at once), or "
+                          "off, not {}",
+                          clean_text(text)));
+}
 
 Result<Config> parse_config(std::string_view text, std::string origin) {
   Config config;
   ConfigReader in(text, std::move(origin));
   in.read("server.listen", config.server.listen);
   in.read("server.drain", config.server.drain, 100ms, 60s);
+  in.read_as("server.auth", config.server.auth, read_auth_mode);
+  in.read_as("server.rate_limit", config.server.rate_limit, read_rate_limit);
+  in.read_as("server.session_rate_limit", config.server.session_rate_limit, read_rate_limit);
+  in.read("server.hosts", config.server.hosts, Config::kMaxHosts);
+  in.read("server.state_directory", config.server.state_directory);
   in.read("frames.period", config.frames.period, 100ms, 10s);
   in.read("limits.kernels", config.limits.kernels, 16, 1'000'000);
   in.read("limits.series", config.limits.series, 16, 1'000'000);
@@ -87,8 +127,7 @@ Result<Config> load_config(const std::string& path) {
 std::string format_config(const Config& config) {
   const AlertSettings& alerts = config.alerts;
   std::string out;
-  out += fmt::format("[server]\nlisten = \"{}\"\ndrain = \"{}\"\n\n", config.server.listen,
-                     format_span(config.server.drain));
+  out += format_server(config.server) + "\n";
   out += fmt::format("[frames]\nperiod = \"{}\"\n\n", format_span(config.frames.period));
   out += fmt::format("[limits]\nkernels = {}\nseries = {}\nconnections = {}\n\n",
                      config.limits.kernels, config.limits.series, config.limits.connections);

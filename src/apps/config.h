@@ -2,10 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "alert/rule.h"
+#include "auth/access.h"
 #include "base/clock.h"
 #include "base/result.h"
 
@@ -17,7 +20,14 @@ struct Config {
   struct Server {
     std::string listen = "127.0.0.1:8080";
     Duration drain = std::chrono::seconds(3);  ///< For requests in flight when it is stopped.
+    AuthMode auth = AuthMode::kLocal;
+    std::optional<Rate> rate_limit = Rate{};  ///< Of a token or an address; absent: no limit.
+    std::optional<Rate> session_rate_limit = Rate{.per_second = 50, .burst = 200};
+    std::vector<std::string> hosts;  ///< Names it answers to beside its own, at most kMaxHosts.
+    std::string state_directory;     ///< Empty: default_state_directory().
   } server;
+
+  static constexpr std::size_t kMaxHosts = 64;
 
   struct Frames {
     Duration period = std::chrono::seconds(1);
@@ -47,6 +57,12 @@ struct Config {
 
 /// The whole configuration as TOML that parse_config() reads back.
 [[nodiscard]] std::string format_config(const Config& config);
+
+/// "local", "token" or "off".
+[[nodiscard]] Result<AuthMode> read_auth_mode(std::string_view text);
+
+/// "10:50" requests a second and at once, or "off".
+[[nodiscard]] Result<std::optional<Rate>> read_rate_limit(std::string_view text);
 
 struct ListenAddress {
   std::string address;  ///< "127.0.0.1" or "::1".

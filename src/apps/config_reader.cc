@@ -128,6 +128,21 @@ void ConfigReader::read(std::string_view key, Duration& value, Duration low, Dur
   value = *span;
 }
 
+void ConfigReader::read(std::string_view key, std::vector<std::string>& values, std::size_t most) {
+  const toml::node* node = impl_->find(key);
+  if (node == nullptr) return;
+  const toml::array* list = node->as_array();
+  std::vector<std::string> texts;
+  for (std::size_t i = 0; list != nullptr && i < list->size(); ++i) {
+    if (const auto text = list->get(i)->value_exact<std::string>()) texts.push_back(*text);
+  }
+  if (list == nullptr || texts.size() != list->size() || texts.size() > most) {
+    impl_->wrong(key, *node, fmt::format("a list of at most {} texts in quotes", most));
+    return;
+  }
+  values = std::move(texts);
+}
+
 void ConfigReader::mistake(std::string_view key, std::string reason) {
   const toml::node* node = impl_->root.at_path(key).node();
   impl_->add(node == nullptr ? 0 : node->source().begin.line, fmt::format("{}: {}", key, reason));

@@ -33,6 +33,22 @@ class ConfigReader {
   /// A text such as "250ms" or "1m".
   void read(std::string_view key, Duration& value, Duration low, Duration high);
 
+  /// A list of at most `most` texts.
+  void read(std::string_view key, std::vector<std::string>& values, std::size_t most);
+
+  /// A text that `parse`, which gives a Result<T>, turns into a value.
+  template <class T, class Parse>
+  void read_as(std::string_view key, T& value, Parse parse) {
+    std::string text;
+    read(key, text);
+    if (text.empty()) return;
+    if (auto parsed = parse(text)) {
+      value = *std::move(parsed);
+    } else {
+      mistake(key, std::move(parsed).error().message);
+    }
+  }
+
   /// A mistake that only the caller can see, in a key that was read.
   void mistake(std::string_view key, std::string reason);
 

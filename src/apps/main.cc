@@ -27,6 +27,7 @@ struct CommandLine {
   ListOptions status;
   ListOptions alerts;
   WatchOptions watch;
+  TokenOptions token;
   std::string config_path;
   std::string shell;
   bool version_json = false;
@@ -36,6 +37,9 @@ void add_client(CLI::App& verb, ClientOptions& options) {
   verb.add_option("--server", options.server, "Server to ask")
       ->envname("GPUVIGIL_SERVER")
       ->capture_default_str();
+  verb.add_option("--token-file", options.token_file,
+                  "File with the token to send (else $GPUVIGIL_TOKEN, or this user's own)")
+      ->type_name("FILE");
   verb.add_flag("-j,--json", options.json, "Print the API's JSON");
 }
 
@@ -57,6 +61,15 @@ void add_serve(CommandLine& line) {
   CLI::App* verb = line.app.add_subcommand("serve", "Watch, and serve the API and the page");
   ServeOptions& o = line.serve;
   verb->add_option("--listen", o.listen, "ADDRESS:PORT to listen on (default 127.0.0.1:8080)");
+  verb->add_option("--auth", o.auth,
+                   "Who may call: local (default; this user may read), token, or off");
+  verb->add_option("--rate-limit", o.rate_limit,
+                   "Requests of a client: RATE[:BURST] a second and at once, or off")
+      ->type_name("RATE");
+  verb->add_option("--host", o.hosts, "Name that it answers to, beside its own; repeatable")
+      ->type_name("NAME");
+  verb->add_option("--state-dir", o.state_directory, "Where its tokens are kept")
+      ->type_name("DIRECTORY");
   verb->add_option("--replay", o.replay, "Replay recordings of GPUs, each file as its devices")
       ->type_name("FILE");
   verb->add_flag("--demo", o.demo, "Show a simulated machine of four GPUs");
@@ -139,6 +152,31 @@ void add_watch(CommandLine& line) {
   verb->callback([&line] { line.run = [&line] { return run_watch(line.watch); }; });
 }
 
+void add_token(CommandLine& line) {
+  CLI::App* verb = line.app.add_subcommand("token", "Make, list and revoke tokens of the API");
+  verb->require_subcommand(1);
+  TokenOptions& o = line.token;
+  const auto add = [&](const char* name, const char* help, int (*action)(const TokenOptions&)) {
+    CLI::App* made = verb->add_subcommand(name, help);
+    made->add_option("--state-dir", o.state_directory, "Where the server keeps its tokens")
+        ->type_name("DIRECTORY");
+    made->callback([&line, action] { line.run = [&line, action] { return action(line.token); }; });
+    return made;
+  };
+  CLI::App* create = add("create", "Make a token and print it, this once", run_token_create);
+  create->add_option("--scope", o.scopes, "read, write, admin or ingest; several with commas")
+      ->required()
+      ->type_name("SCOPE");
+  create->add_option("--name", o.name, "What it is for")->capture_default_str();
+  create->add_option("--expires-in", o.lifetime, "A time such as 90d; else it never expires");
+  create->add_flag("-j,--json", o.json, "Print JSON: {\"token\": ...}");
+  CLI::App* list =
+      add("list", "The tokens there are, without the tokens themselves", run_token_list);
+  list->add_flag("-j,--json", o.json, "Print JSON");
+  CLI::App* revoke = add("revoke", "End a token, and what is open by it", run_token_revoke);
+  revoke->add_option("id", o.id, "As gpuvigil token list shows it")->required();
+}
+
 void add_config(CommandLine& line) {
   CLI::App* verb = line.app.add_subcommand("config", "Show or check the configuration");
   verb->require_subcommand(1);
@@ -177,6 +215,7 @@ int run(int argc, char** argv) {
   add_kernels(line);
   add_report(line);
   add_watch(line);
+  add_token(line);
   add_config(line);
   add_others(line);
   try {  // CLI11 reports by exceptions

@@ -10,6 +10,7 @@ namespace gpuvigil {
 /// What the command line said, as far as a verb needs it. An empty text: not said.
 struct ClientOptions {
   std::string server = "http://127.0.0.1:8080";
+  std::string token_file;
   bool json = false;
 };
 
@@ -41,9 +42,22 @@ struct WatchOptions {
   std::size_t count = 0;  ///< Messages after which to end; 0: never.
 };
 
+struct TokenOptions {
+  std::string state_directory;  ///< Empty: the default one.
+  std::string name = "token";
+  std::string scopes;
+  std::string lifetime;  ///< "90d"; empty: for ever.
+  std::string id;        ///< To revoke.
+  bool json = false;
+};
+
 struct ServeOptions {
   std::string config;
   std::string listen;
+  std::string auth;
+  std::string rate_limit;
+  std::string state_directory;
+  std::vector<std::string> hosts;
   std::vector<std::string> replay;
   bool demo = false;
   bool loop = false;

@@ -4,13 +4,18 @@
 #include <memory>
 #include <vector>
 
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include "api/live_server.h"
 #include "apps/config.h"
 #include "apps/exit_codes.h"
+#include "apps/machine_names.h"
 #include "apps/offline.h"
 #include "apps/output.h"
 #include "apps/progress.h"
 #include "apps/verbs.h"
+#include "auth/token_file.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "collect/backend.h"
@@ -106,12 +111,53 @@ EngineOptions engine_options(const Config& config) {
   return options;
 }
 
+bool is_loopback(const ListenAddress& listen) {
+  return listen.address == "::1" || listen.address.starts_with("127.");
+}
+
 HttpServerOptions server_options(const Config& config, const ListenAddress& listen) {
   HttpServerOptions options;
   options.address = listen.address;
   options.port = listen.port;
   options.limits.connections = config.limits.connections;
+  options.allowed_hosts = config.server.hosts;
+  if (!is_loopback(listen)) {
+    const auto own = machine_names();
+    options.allowed_hosts.insert(options.allowed_hosts.end(), own.begin(), own.end());
+  }
   return options;
+}
+
+AccessOptions access_options(const Config& config) {
+  return {.mode = config.server.auth,
+          .own_user = ::geteuid(),
+          .rate = config.server.rate_limit,
+          .session_rate = config.server.session_rate_limit};
+}
+
+/// The state directory, with a first token in it where there was none; its URL is printed once.
+/// Errors: those of TokenFile, where nobody could call without a token.
+Result<std::string> prepare_tokens(const Config& config, const ListenAddress& listen) {
+  std::string directory = config.server.state_directory;
+  if (directory.empty()) directory = default_state_directory();
+  if (config.server.auth == AuthMode::kOff) return directory;
+  auto made = directory.empty() ? fail(Errc::kNotFound,
+                                       "no state directory: set HOME or name one with "
+                                       "--state-dir DIRECTORY")
+                                : TokenFile(directory).create_first(SystemClock().now());
+  if (!made && config.server.auth == AuthMode::kToken) return std::unexpected(made.error());
+  if (!made) {
+    log(LogLevel::kWarn, "tokens.unavailable", {kv("what", made.error().message)});
+  } else if (*made) {
+    // To the terminal and nowhere else: the log must not hold it.
+    const auto printed = print(fmt::format(
+        "Log in at http://{}:{}/login#token={}\n"
+        "The token is kept in {}/cli-token; gpuvigil token create makes others.\n",
+        listen.address == "0.0.0.0" || listen.address == "::" ? "localhost" : listen.address,
+        listen.port, (*made)->text.reveal(), directory));
+    if (!printed) log(LogLevel::kWarn, "tokens.unprinted", {kv("what", printed.error().message)});
+  }
+  return directory;
 }
 
 /// Starts the parts of a server one after the other; they end in the reverse order.
@@ -135,9 +181,16 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
 
   engine.start();
 
+  const auto state_directory = prepare_tokens(config, *listen);
+  if (!state_directory) {
+    complain(state_directory.error());
+    return kExitNoPlace;
+  }
   const double speed = replays ? options.speed : 1.0;
   const auto server =
       LiveServer::start(engine, {.http = server_options(config, *listen),
+                                 .access = access_options(config),
+                                 .state_directory = *state_directory,
                                  .frame_period = Duration(static_cast<std::int64_t>(
                                      static_cast<double>(config.frames.period.count()) / speed))});
   if (!server) {
@@ -154,6 +207,24 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
   return kExitOk;
 }
 
+/// What the command line says goes over what the file says.
+Result<void> apply(const ServeOptions& options, Config::Server& server) {
+  if (!options.listen.empty()) server.listen = options.listen;
+  if (!options.state_directory.empty()) server.state_directory = options.state_directory;
+  server.hosts.insert(server.hosts.end(), options.hosts.begin(), options.hosts.end());
+  if (!options.auth.empty()) {
+    const auto mode = read_auth_mode(options.auth);
+    if (!mode) return fail(mode.error().code, "--auth: " + mode.error().message);
+    server.auth = *mode;
+  }
+  if (!options.rate_limit.empty()) {
+    const auto rate = read_rate_limit(options.rate_limit);
+    if (!rate) return fail(rate.error().code, "--rate-limit: " + rate.error().message);
+    server.rate_limit = server.session_rate_limit = *rate;
+  }
+  return {};
+}
+
 }  // namespace
 
 int run_serve(const ServeOptions& options) {
@@ -165,7 +236,9 @@ int run_serve(const ServeOptions& options) {
   }
   auto config = load_config(options.config);
   if (!config) return complain(config.error());
-  if (!options.listen.empty()) config->server.listen = options.listen;
+  if (const auto applied = apply(options, config->server); !applied) {
+    return complain(applied.error());
+  }
   EndSignals signals;
   return serve_until_signal(options, *config, signals);
 }

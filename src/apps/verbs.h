@@ -18,5 +18,8 @@ namespace gpuvigil {
 [[nodiscard]] int run_config_print(const std::string& path);
 [[nodiscard]] int run_config_validate(const std::string& path);
 [[nodiscard]] int run_version(bool json);
+[[nodiscard]] int run_token_create(const TokenOptions& options);
+[[nodiscard]] int run_token_list(const TokenOptions& options);
+[[nodiscard]] int run_token_revoke(const TokenOptions& options);
 
 }  // namespace gpuvigil

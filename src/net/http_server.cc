@@ -19,8 +19,8 @@ Result<std::unique_ptr<HttpServer>> HttpServer::open(const HttpServerOptions& op
   if (!endpoint.is_loopback() && !options.allow_remote) {
     return fail(
         Errc::kInvalidArgument,
-        fmt::format("{} can be reached from other machines, which is not allowed; listen on "
-                    "127.0.0.1 or [::1]",
+        fmt::format("{} can be reached from other machines, which needs authorization; switch it "
+                    "on, or listen on 127.0.0.1 or [::1]",
                     endpoint.to_string()));
   }
   for (const std::string& origin : options.allowed_origins) {

@@ -8,12 +8,13 @@ namespace gpuvigil {
 
 /// One file of the status page, as it is sent.
 struct StatusPageFile {
-  std::string_view path;  ///< "/", "/status.css", "/status.js".
+  std::string_view path;  ///< "/", "/status.css", "/login".
   std::string_view content_type;
   std::string_view body;
 };
 
-/// The plain page that shows the live numbers in a browser, whole: it loads nothing from elsewhere.
+/// The plain page that shows the live numbers in a browser, and the one where a token is shown,
+/// whole: they load nothing from elsewhere.
 /// Built in from src/views/status_page/.
 [[nodiscard]] std::span<const StatusPageFile> status_page_files();
 

@@ -28,6 +28,8 @@ TEST(StatusPage, IsBuiltInByteForByte) {
   EXPECT_EQ(body_of("/"), source_of("index.html"));
   EXPECT_EQ(body_of("/status.css"), source_of("status.css"));
   EXPECT_EQ(body_of("/status.js"), source_of("status.js"));
+  EXPECT_EQ(body_of("/login"), source_of("login.html"));
+  EXPECT_EQ(body_of("/login.js"), source_of("login.js"));
   EXPECT_NE(body_of("/status.css").find("@media"), std::string_view::npos);
 }
 
@@ -45,23 +47,29 @@ TEST(StatusPage, NeverMakesHtmlOrCodeFromText) {
         "DOMParser", "createContextualFragment", "srcdoc", "setAttribute('on",
         "setAttribute('style"}) {
     EXPECT_EQ(body_of("/status.js").find(door), std::string_view::npos) << door;
+    EXPECT_EQ(body_of("/login.js").find(door), std::string_view::npos) << door;
   }
-  const std::string html(body_of("/"));
-  EXPECT_FALSE(std::regex_search(html, std::regex(R"(\son\w+=)"))) << "an inline handler";
-  EXPECT_FALSE(std::regex_search(html, std::regex(R"(\sstyle=)"))) << "an inline style";
-  EXPECT_FALSE(
-      std::regex_search(html, std::regex(R"(<style|<script(?! src="/status\.js" defer))")));
+  for (const auto* page : {"/", "/login"}) {
+    const std::string html(body_of(page));
+    EXPECT_FALSE(std::regex_search(html, std::regex(R"(\son\w+=)"))) << "an inline handler";
+    EXPECT_FALSE(std::regex_search(html, std::regex(R"(\sstyle=)"))) << "an inline style";
+    EXPECT_FALSE(std::regex_search(
+        html, std::regex(R"(<style|<script(?! src="/(status|login)\.js" defer))")));
+  }
 }
 
 TEST(StatusPage, EveryElementThatTheScriptNamesIsThere) {
-  const std::string js(body_of("/status.js"));
-  const std::string html(body_of("/"));
   const std::regex by_id(R"(byId\('([a-z-]+)'\))");
-  int found = 0;
-  for (std::sregex_iterator it(js.begin(), js.end(), by_id), end; it != end; ++it, ++found) {
-    EXPECT_NE(html.find("id=\"" + (*it)[1].str() + "\""), std::string::npos) << (*it)[1];
+  for (const auto& [page, script, least] :
+       {std::tuple{"/", "/status.js", 10}, {"/login", "/login.js", 4}}) {
+    const std::string js(body_of(script));
+    const std::string html(body_of(page));
+    int found = 0;
+    for (std::sregex_iterator it(js.begin(), js.end(), by_id), end; it != end; ++it, ++found) {
+      EXPECT_NE(html.find("id=\"" + (*it)[1].str() + "\""), std::string::npos) << (*it)[1];
+    }
+    EXPECT_GT(found, least);
   }
-  EXPECT_GT(found, 10);
 }
 
 TEST(StatusPage, SaysDemoReplayStaleAndOffline) {

@@ -85,6 +85,8 @@ class ContractTest(unittest.TestCase):
 
     def test_documented_statuses_are_all_there_are(self):
         for path, operations in SPEC["paths"].items():
+            if "get" not in operations:
+                continue
             real = path.replace("{id}", "0123456789abcdef")
             for query in ({}, {"nonsense": "1"}):
                 status, _, _ = self.server.get(real, **query)
@@ -93,7 +95,7 @@ class ContractTest(unittest.TestCase):
     def test_every_documented_parameter_is_known(self):
         samples = {"string": "x", "integer": 1, "array": "0"}
         for path, operations in SPEC["paths"].items():
-            for parameter in operations["get"].get("parameters", []):
+            for parameter in operations.get("get", {}).get("parameters", []):
                 if "$ref" in parameter:
                     parameter = SPEC["components"]["parameters"][parameter["$ref"].split("/")[-1]]
                 if parameter["in"] != "query" or path.endswith("stream"):

@@ -9,6 +9,7 @@ import signal
 import socket
 import struct
 import subprocess
+import tempfile
 import threading
 import time
 import urllib.error
@@ -19,6 +20,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("GPUVIGIL_PROGRAM", str(ROOT / "build/dev/bin/gpuvigil"))
 DATA = pathlib.Path(os.environ.get("GPUVIGIL_DATA", str(ROOT.parent / "shared/data")))
 PATIENCE = 60.0  # seconds that a test waits for something before it fails
+
+# Nobody's own state: tokens of these tests, and of nothing else.
+STATE = tempfile.TemporaryDirectory(prefix="gpuvigil-state-")
+os.environ["GPUVIGIL_STATE_DIR"] = STATE.name
 
 
 def run(*args, timeout=PATIENCE * 2, stdin=None, env=None):
@@ -40,11 +45,12 @@ def wait_for(condition, what, patience=PATIENCE):
 
 
 class Server:
-    """A running `gpuvigil serve` on a free port of the loopback."""
+    """A running `gpuvigil serve` on a free port of the loopback, without a limit of requests."""
 
-    def __init__(self, *args, env=None):
+    def __init__(self, *args, env=None, rate_limit="off", listen="127.0.0.1:0"):
         self.log = []
-        self.process = subprocess.Popen([PROGRAM, "serve", "--listen", "127.0.0.1:0", *args],
+        self.process = subprocess.Popen([PROGRAM, "serve", "--listen", listen,
+                                         "--rate-limit", rate_limit, *args],
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                         text=True, errors="replace",
                                         env={**os.environ, **(env or {})})

@@ -307,6 +307,7 @@
     const response = await fetch(API + path, {cache: 'no-store', credentials: 'same-origin'});
     if (response.status === 401 || response.status === 403) {
       link.refused = 'Not allowed: this server wants a token';
+      if (response.status === 401) location.replace('/login');
     }
     if (!response.ok) throw new Error(`${path}: ${response.status}`);
     link.refused = '';
