@@ -7,6 +7,7 @@
 
 #include "alert/rule.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/result.h"
 
 namespace gpuvigil {
@@ -34,6 +35,8 @@ struct Config {
   } demo;
 
   AlertSettings alerts;
+
+  LogSettings log;
 };
 
 /// Text in, checked configuration out. All mistakes are reported together, each with its line.

@@ -45,6 +45,8 @@ struct ServeOptions {
   std::string config;
   std::string listen;
   std::vector<std::string> replay;
+  std::string log_level;
+  std::string log_format;
   bool demo = false;
   bool loop = false;
   bool align_wall = false;
