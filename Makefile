@@ -25,12 +25,12 @@ run: release ## Build it and serve on 127.0.0.1:8080; ARGS="--demo" is passed on
 	@exec build/release/bin/gpuvigil serve $(ARGS)
 
 test: ## Build with ASan and UBSan, run every test but the long ones
-	@tools/bootstrap test
+	@tools/bootstrap run test
 	@$(call build,dev)
 	@ctest --preset dev --parallel $(JOBS) --label-exclude '^(long|soak)$$'
 
 test-long: ## Concurrent tests with TSan, short fuzzing, the long tests and soaks
-	@tools/bootstrap test fuzz
+	@tools/bootstrap run test fuzz
 	@$(call configure,tsan) && cmake --build --preset tsan --parallel $(JOBS) --target concurrent_tests
 	@ctest --preset tsan --parallel $(JOBS) --label-regex '^concurrent$$'
 	@$(MAKE) fuzz FUZZ_SECONDS=10
@@ -43,7 +43,7 @@ bench: ## Measure: one table with ratios, and build/bench.json
 	@tools/bench --programs build/bench/bin --json build/bench.json $(ARGS)
 
 lint: ## clang-format, clang-tidy, layers, style, shellcheck
-	@tools/bootstrap test lint
+	@tools/bootstrap run test lint
 	@tools/check --all
 	@$(call configure,dev)
 	@tools/check --tidy build/dev

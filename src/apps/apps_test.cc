@@ -30,7 +30,8 @@ TEST(Config, EachKeyIsReadWithItsUnit) {
   const auto config = parse_config(
       "[server]\nlisten = '[::1]:9'\ndrain = '1m'\n[frames]\nperiod = '250ms'\n"
       "[limits]\nkernels = 100\nseries = 200\nconnections = 5\n[demo]\nseed = 7\n"
-      "[alerts]\nutilization_percent = 80\nmemory_for = '2s'\nno_data_for = '1h'\n",
+      "[alerts]\nutilization_percent = 80\nmemory_for = '2s'\nno_data_for = '1h'\n"
+      "[log]\nlevel = 'warn'\nformat = 'json'\n",
       "test.toml");
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->server.listen, "[::1]:9");
@@ -41,6 +42,8 @@ TEST(Config, EachKeyIsReadWithItsUnit) {
   EXPECT_EQ(config->alerts.utilization_percent, 80);
   EXPECT_EQ(config->alerts.memory_for, 2s);
   EXPECT_EQ(config->alerts.no_data_for, 1h);
+  EXPECT_EQ(config->log.level, LogLevel::kWarn);
+  EXPECT_EQ(config->log.format, LogFormat::kJson);
 }
 
 TEST(Config, EveryMistakeIsToldAtOnceWithItsLine) {
@@ -64,6 +67,8 @@ TEST(Config, EveryMistakeIsToldAtOnceWithItsLine) {
   f("[limits]\nkernels = 500\nseries = 100\n", {"c.toml:3: limits.series: must be at least"});
   f("[alerts]\nmemory_percent = 'x'\n", {"c.toml:2: alerts.memory_percent: must be a number"});
   f("[alerts]\nmemory_percent = nan\n", {"c.toml:2: alerts.memory_percent"});
+  f("[log]\nlevel = 'off'\nformat = 3\n",
+    {"c.toml:2: log.level: must be \"debug\"", "c.toml:3: log.format: must be a text"});
   f("a = \n", {"c.toml:1: not TOML"});
   f("\xFF\xFE", {"c.toml:1: not TOML"});
 }

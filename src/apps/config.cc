@@ -34,6 +34,20 @@ std::vector<std::string> default_paths() {
   return paths;
 }
 
+/// One of a few words, as `parse` knows them.
+template <class T>
+void read_word(ConfigReader& in, std::string_view key, T& value,
+               std::optional<T> (*parse)(std::string_view), std::string_view name,
+               std::string_view must) {
+  std::string word(name);
+  in.read(key, word);
+  if (const auto known = parse(word)) {
+    value = *known;
+  } else {
+    in.mistake(key, fmt::format("must be {}", must));
+  }
+}
+
 Result<Config> parse_file(const std::string& path) {
   GPUVIGIL_TRY(FileSource file, FileSource::open(path));
   if (file.file_size() > kMaxConfigBytes) {
@@ -104,6 +118,10 @@ Result<Config> parse_config(std::string_view text, std::string origin) {
   in.read("alerts.memory_for", alerts.memory_for, 1ms, 24h);
   in.read("alerts.resolve_after", alerts.resolve_after, 1ms, 24h);
   in.read("alerts.no_data_for", alerts.no_data_for, 1s, 24h);
+  read_word(in, "log.level", config.log.level, parse_log_level, log_level_name(config.log.level),
+            R"("debug", "info", "warn" or "error")");
+  read_word(in, "log.format", config.log.format, parse_log_format,
+            log_format_name(config.log.format), R"("logfmt" or "json")");
   if (const auto listen = parse_listen(config.server.listen); !listen) {
     in.mistake("server.listen", listen.error().message);
   }
@@ -140,6 +158,8 @@ std::string format_config(const Config& config) {
   }
   out += fmt::format("resolve_after = \"{}\"\nno_data_for = \"{}\"\n",
                      format_span(alerts.resolve_after), format_span(alerts.no_data_for));
+  out += fmt::format("\n[log]\nlevel = \"{}\"\nformat = \"{}\"\n", log_level_name(config.log.level),
+                     log_format_name(config.log.format));
   return out;
 }
 

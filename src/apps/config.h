@@ -10,6 +10,7 @@
 #include "alert/rule.h"
 #include "auth/access.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/result.h"
 
 namespace gpuvigil {
@@ -44,6 +45,8 @@ struct Config {
   } demo;
 
   AlertSettings alerts;
+
+  LogSettings log;
 };
 
 /// Text in, checked configuration out. All mistakes are reported together, each with its line.

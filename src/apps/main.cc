@@ -82,6 +82,12 @@ void add_serve(CommandLine& line) {
           "Replay several files from their starts, or as their clocks say")
       ->check(CLI::IsMember({"start", "wall"}));
   verb->add_option("--config", o.config, "Configuration file (TOML)")->type_name("FILE");
+  verb->add_option("--log-level", o.log_level, "debug, info (default), warn or error")
+      ->envname("GPUVIGIL_LOG_LEVEL")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+  verb->add_option("--log-format", o.log_format, "logfmt (default) or json")
+      ->envname("GPUVIGIL_LOG_FORMAT")
+      ->check(CLI::IsMember({"logfmt", "json"}));
   verb->callback([&line] { line.run = [&line] { return run_serve(line.serve); }; });
 }
 

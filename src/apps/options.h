@@ -59,6 +59,8 @@ struct ServeOptions {
   std::string state_directory;
   std::vector<std::string> hosts;
   std::vector<std::string> replay;
+  std::string log_level;
+  std::string log_format;
   bool demo = false;
   bool loop = false;
   bool align_wall = false;

@@ -4,10 +4,14 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <ranges>
+#include <string>
 
 #include <fmt/format.h>
 
 #include "apps/exit_codes.h"
+#include "base/log.h"
+#include "base/text.h"
 
 namespace gpuvigil {
 
@@ -20,7 +24,15 @@ Result<void> print(std::string_view text) {
 }
 
 int complain(const Error& error) {
-  std::fprintf(stderr, "gpuvigil: %s\n", error.message.c_str());
+  if (program_log().format() == LogFormat::kJson) {
+    log(LogLevel::kError, "program.failed", {kv("error", error.message)});
+    return exit_code_of(error.code);
+  }
+  std::string text = "gpuvigil: ";
+  for (const auto line : std::views::split(error.message, '\n')) {
+    text += clean_text(std::string_view(line.begin(), line.end())) + '\n';
+  }
+  std::fputs(text.c_str(), stderr);
   return exit_code_of(error.code);
 }
 

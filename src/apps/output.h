@@ -11,7 +11,8 @@ namespace gpuvigil {
 /// that was closed ends the program quietly by SIGPIPE.
 [[nodiscard]] Result<void> print(std::string_view text);
 
-/// One line on standard error: "gpuvigil: MESSAGE". Returns the exit code of that error.
+/// One line on standard error: "gpuvigil: MESSAGE", or a record of the log where that is JSON, so
+/// that who reads it finds nothing else. Returns the exit code of that error.
 int complain(const Error& error);
 
 }  // namespace gpuvigil

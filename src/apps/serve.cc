@@ -204,6 +204,7 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
   log(LogLevel::kInfo, "server.stopping", {kv("signal", signal)});
   (*server)->stop(config.server.drain);
   log(LogLevel::kInfo, "server.stopped");
+  program_log().finish();
   return kExitOk;
 }
 
@@ -225,9 +226,17 @@ Result<void> apply(const ServeOptions& options, Config::Server& server) {
   return {};
 }
 
+/// Sets the log up as the command line says, and where that says nothing, as `settings` do.
+void configure_log(const ServeOptions& options, LogSettings settings) {
+  settings.level = parse_log_level(options.log_level).value_or(settings.level);
+  settings.format = parse_log_format(options.log_format).value_or(settings.format);
+  program_log().configure(settings);
+}
+
 }  // namespace
 
 int run_serve(const ServeOptions& options) {
+  configure_log(options, {});
   if (options.demo && !options.replay.empty()) {
     return complain({Errc::kInvalidArgument, "--demo and --replay exclude each other"});
   }
@@ -236,6 +245,7 @@ int run_serve(const ServeOptions& options) {
   }
   auto config = load_config(options.config);
   if (!config) return complain(config.error());
+  configure_log(options, config->log);
   if (const auto applied = apply(options, config->server); !applied) {
     return complain(applied.error());
   }

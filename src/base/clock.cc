@@ -8,10 +8,18 @@
 #include "base/assert.h"
 
 namespace gpuvigil {
+namespace {
+
+Duration read_clock(clockid_t clock) {
+  timespec time{};
+  clock_gettime(clock, &time);
+  return std::chrono::seconds(time.tv_sec) + Duration(time.tv_nsec);
+}
+
+}  // namespace
 
 SystemClock::SystemClock()
-    : steady_start_(std::chrono::steady_clock::now()),
-      wall_start_(std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now())) {}
+    : steady_start_(std::chrono::steady_clock::now()), wall_start_(wall_time()) {}
 
 Timestamp SystemClock::now() const {
   return wall_start_ + (std::chrono::steady_clock::now() - steady_start_);
@@ -40,10 +48,16 @@ Duration ManualClock::until(Timestamp at) const {
   return std::max(at - now(), Duration::zero());
 }
 
+Timestamp wall_time() {
+  return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
+}
+
+Duration time_since_boot() {
+  return read_clock(CLOCK_BOOTTIME);
+}
+
 Duration process_cpu_time() {
-  timespec used{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-  return std::chrono::seconds(used.tv_sec) + Duration(used.tv_nsec);
+  return read_clock(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 }  // namespace gpuvigil

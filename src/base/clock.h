@@ -72,6 +72,12 @@ class ManualClock final : public Clock {
   std::atomic<std::int64_t> now_ns_;
 };
 
+/// The system's wall time, which somebody may set back: for log lines and nothing else.
+[[nodiscard]] Timestamp wall_time();
+
+/// Since the machine was started, sleep included: by this the kernel tells when a process began.
+[[nodiscard]] Duration time_since_boot();
+
 /// The CPU time of this process so far, for what gpuvigil says about itself.
 [[nodiscard]] Duration process_cpu_time();
 

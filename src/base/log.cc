@@ -1,71 +1,133 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/log.h"
 
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include <poll.h>
+#include <unistd.h>
+
+#include "base/log_line.h"
 
 namespace gpuvigil {
 namespace {
 
-spdlog::logger& logger() {
-  static const auto instance = [] {
-    auto made = std::make_shared<spdlog::logger>("gpuvigil",
-                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    made->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
-    made->flush_on(spdlog::level::info);
-    return made;
-  }();
-  return *instance;
-}
+constexpr std::string_view kLevelNames[] = {"debug", "info", "warn", "error", "off"};
+constexpr std::string_view kFormatNames[] = {"logfmt", "json"};
+constexpr std::string_view kOtherEvents = "log.other_events";
+constexpr Duration kWindow = std::chrono::seconds(1);
 
-spdlog::level::level_enum to_spdlog(LogLevel level) {
-  switch (level) {
-    case LogLevel::kDebug:
-      return spdlog::level::debug;
-    case LogLevel::kInfo:
-      return spdlog::level::info;
-    case LogLevel::kWarn:
-      return spdlog::level::warn;
-    case LogLevel::kError:
-      return spdlog::level::err;
-    case LogLevel::kOff:
-      return spdlog::level::off;
-  }
-  return spdlog::level::off;
-}
-
-/// Quoted when it holds anything but a plain word; control characters as \xNN.
-void append_value(std::string& line, std::string_view value) {
-  const bool plain = !value.empty() && value.find_first_of(" =\"\\") == std::string_view::npos;
-  if (!plain) line += '"';
-  for (const char c : value) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7F) {
-      fmt::format_to(std::back_inserter(line), "\\x{:02x}", byte);
-    } else {
-      if (c == '"' || c == '\\') line += '\\';
-      line += c;
-    }
-  }
-  if (!plain) line += '"';
+/// Writes to standard error what it takes without waiting.
+bool write_standard_error(std::string_view line) {
+  // A pipe or socket that says it is ready takes at least PIPE_BUF bytes; nobody else of this
+  // process writes meanwhile.
+  pollfd ready{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+  if (::poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0) return false;
+  ssize_t count = 0;
+  do {
+    count = ::write(STDERR_FILENO, line.data(), line.size());
+  } while (count < 0 && errno == EINTR);
+  return std::cmp_equal(count, line.size());
 }
 
 }  // namespace
 
-void log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
-  if (!logger().should_log(to_spdlog(level))) return;
-  std::string line(event);
-  for (const LogField& field : fields) {
-    line += ' ';
-    line += field.key;
-    line += '=';
-    append_value(line, field.value);
+std::optional<LogLevel> parse_log_level(std::string_view text) {
+  for (const LogLevel level :
+       {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarn, LogLevel::kError}) {
+    if (text == log_level_name(level)) return level;
   }
-  logger().log(to_spdlog(level), "{}", line);
+  return std::nullopt;
 }
 
-void set_log_level(LogLevel level) {
-  logger().set_level(to_spdlog(level));
+std::string_view log_level_name(LogLevel level) {
+  return kLevelNames[static_cast<std::size_t>(level)];
+}
+
+std::optional<LogFormat> parse_log_format(std::string_view text) {
+  for (const LogFormat format : {LogFormat::kLogfmt, LogFormat::kJson}) {
+    if (text == log_format_name(format)) return format;
+  }
+  return std::nullopt;
+}
+
+std::string_view log_format_name(LogFormat format) {
+  return kFormatNames[static_cast<std::size_t>(format)];
+}
+
+void Logger::configure(const LogSettings& settings) {
+  level_ = settings.level;
+  format_ = settings.format;
+}
+
+void Logger::log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
+  if (!is_enabled(level)) return;
+  tick();
+  if (!admit(level, event)) return;
+  write(log_line(format_, ports_.wall_time(), level, event, fields));
+}
+
+bool Logger::admit(LogLevel level, std::string_view event) {
+  const MutexLock lock(mutex_);
+  auto found = std::ranges::find(events_, event, &Event::name);
+  if (found == events_.end()) {
+    if (events_.size() == kMaxEvents) event = kOtherEvents;  // its place is the last one
+    if (events_.size() <= kMaxEvents)
+      events_.push_back({.name = std::string(event), .level = level});
+    found = events_.end() - 1;
+  }
+  if (found->lines < kEventLines && window_lines_ < kAllLines) {
+    ++found->lines;
+    ++window_lines_;
+    return true;
+  }
+  found->level = found->repeated == 0 ? level : std::max(found->level, level);
+  ++found->repeated;
+  ++stats_.repeated;
+  return false;
+}
+
+std::vector<Logger::Event> Logger::end_window(bool at_once) {
+  const MutexLock lock(mutex_);
+  const Timestamp now = clock_.now();
+  if (!at_once && now < window_end_) return {};
+  window_end_ = now + kWindow;
+  window_lines_ = 0;
+  return std::exchange(events_, {});
+}
+
+void Logger::tell(bool at_once) {
+  for (const Event& event : end_window(at_once)) {
+    if (event.repeated == 0) continue;
+    write(log_line(format_, ports_.wall_time(), event.level, event.name,
+                   {kv("repeated", event.repeated)}));
+  }
+}
+
+void Logger::write(std::string_view line) {
+  const MutexLock lock(mutex_);
+  if (untold_losses_ > 0 && ports_.write(log_line(format_, ports_.wall_time(), LogLevel::kWarn,
+                                                  "log.lost", {kv("lines", untold_losses_)}))) {
+    untold_losses_ = 0;
+  }
+  if (ports_.write(line)) {
+    ++stats_.written;
+  } else {
+    ++stats_.lost;
+    ++untold_losses_;
+  }
+}
+
+LogStats Logger::stats() const {
+  const MutexLock lock(mutex_);
+  return stats_;
+}
+
+Logger& program_log() {
+  static const SystemClock clock;
+  static Logger logger(clock, {.wall_time = wall_time, .write = write_standard_error});
+  return logger;
 }
 
 }  // namespace gpuvigil

@@ -15,25 +15,26 @@ constexpr bool is_plain_ascii(unsigned char c) {
   return c >= 0x20 && c < 0x7F;
 }
 
-constexpr bool is_forbidden(char32_t c) {
-  return c < 0x20 || (c >= 0x7F && c < 0xA0) || (c >= 0x202A && c <= 0x202E) ||
-         (c >= 0x2066 && c <= 0x2069) || c == 0x2028 || c == 0x2029 || c == 0x200E || c == 0x200F;
+constexpr char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
 }
 
-/// Length of the well-formed character at the start of `bytes` and its value; 0 if malformed
-/// (overlong, surrogate, beyond U+10FFFF, cut short).
-struct Decoded {
-  std::size_t length;
-  char32_t value;
-};
+}  // namespace
 
-Decoded decode(std::string_view bytes) {
+bool is_harmless(char32_t c) {
+  const bool acts = c < 0x20 || (c >= 0x7F && c < 0xA0) || (c >= 0x202A && c <= 0x202E) ||
+                    (c >= 0x2066 && c <= 0x2069) || c == 0x2028 || c == 0x2029 || c == 0x200E ||
+                    c == 0x200F;
+  return !acts;
+}
+
+Utf8Char first_char(std::string_view bytes) {
   const auto at = [&](std::size_t i) -> std::uint32_t {
     return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0U;
   };
   const auto tail = [&](std::size_t i) { return (at(i) & 0xC0U) == 0x80U; };
   const std::uint32_t b = at(0);
-  if (b < 0x80) return {1, b};
+  if (b < 0x80) return {bytes.empty() ? 0U : 1U, b};
   if (b >= 0xC2 && b < 0xE0 && tail(1)) return {2, ((b & 0x1FU) << 6U) | (at(1) & 0x3FU)};
   if (b >= 0xE0 && b < 0xF0 && tail(1) && tail(2)) {
     const char32_t c = ((b & 0x0FU) << 12U) | ((at(1) & 0x3FU) << 6U) | (at(2) & 0x3FU);
@@ -47,12 +48,6 @@ Decoded decode(std::string_view bytes) {
   return {0, 0};
 }
 
-constexpr char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-}
-
-}  // namespace
-
 bool is_clean_text(std::string_view bytes) {
   std::size_t i = 0;
   while (i < bytes.size()) {
@@ -60,8 +55,8 @@ bool is_clean_text(std::string_view bytes) {
       ++i;
       continue;
     }
-    const Decoded c = decode(bytes.substr(i));
-    if (c.length == 0 || is_forbidden(c.value)) return false;
+    const Utf8Char c = first_char(bytes.substr(i));
+    if (c.length == 0 || !is_harmless(c.value)) return false;
     i += c.length;
   }
   return true;
@@ -73,8 +68,8 @@ std::string clean_text(std::string_view bytes) {
   out.reserve(bytes.size() + 16);
   std::size_t i = 0;
   while (i < bytes.size()) {
-    const Decoded c = decode(bytes.substr(i));
-    if (c.length == 0 || is_forbidden(c.value)) {
+    const Utf8Char c = first_char(bytes.substr(i));
+    if (c.length == 0 || !is_harmless(c.value)) {
       out += kReplacement;
     } else {
       out += bytes.substr(i, c.length);

@@ -7,9 +7,22 @@
 
 namespace gpuvigil {
 
-/// `bytes` as valid, printable UTF-8: every malformed sequence, control character (C0, C1, DEL),
-/// bidirectional override (U+202A-202E, U+2066-2069) and line or paragraph separator becomes
-/// U+FFFD. What is already clean comes back unchanged.
+/// A character and how many bytes it takes; `length` 0 where the bytes are no well-formed UTF-8
+/// (overlong, surrogate, beyond U+10FFFF, cut short).
+struct Utf8Char {
+  std::size_t length;
+  char32_t value;
+};
+
+/// The character that `bytes` begin with.
+[[nodiscard]] Utf8Char first_char(std::string_view bytes);
+
+/// False for what can do something to a terminal or a line: control characters (C0, C1, DEL),
+/// bidirectional overrides and marks, line and paragraph separators.
+[[nodiscard]] bool is_harmless(char32_t c);
+
+/// `bytes` as valid, printable UTF-8: every malformed sequence and every character that is
+/// not harmless becomes U+FFFD. What is already clean comes back unchanged.
 [[nodiscard]] std::string clean_text(std::string_view bytes);
 
 /// True when clean_text would change nothing; much cheaper for plain ASCII.

@@ -65,7 +65,7 @@ class Server:
 
     def _find_port(self):
         for line in list(self.log):
-            found = re.search(r"server\.listening .*?:(\d+)", line)
+            found = re.search(r"server\.listening.*?:(\d+)/", line)
             if found:
                 return found[1]
         if self.process.poll() is not None:

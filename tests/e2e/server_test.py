@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The five core endpoints and the stream of a running server, as a client sees them."""
+import contextlib
 import json
+import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import unittest
+import urllib.request
 
 from harness import PROGRAM, Server, Stream, run, wait_for
 
@@ -279,6 +283,66 @@ class LifeTest(unittest.TestCase):
             self.assertEqual(server.get("/healthz")[0], 200)
             fast.close()
             slow.close()
+
+
+class LogTest(unittest.TestCase):
+    def test_json_lines_are_objects_from_the_first_to_the_last(self):
+        with Server("--demo", "--log-format", "json") as server:
+            server.stop()
+        records = [json.loads(line) for line in server.log]
+        self.assertEqual([r["event"] for r in records],
+                         ["server.listening", "server.stopping", "server.stopped"])
+        self.assertEqual(records[0]["url"], server.url + "/")
+        self.assertEqual(records[1]["signal"], int(signal.SIGTERM))
+        for record in records:
+            self.assertEqual(list(record)[:3], ["ts", "level", "event"])
+
+    def test_a_start_that_fails_is_a_record_too(self):
+        code, _, err = run("serve", "--config", "/nonexistent\n\x1b[2J",
+                           env={"GPUVIGIL_LOG_FORMAT": "json"})
+        self.assertEqual(code, 5, err)
+        record = json.loads(err)
+        self.assertEqual((record["level"], record["event"]), ("error", "program.failed"))
+        self.assertIn("/nonexistent\n\x1b[2J", record["error"])
+
+    def test_the_text_of_a_failed_start_cannot_act_on_a_terminal(self):
+        code, _, err = run("serve", "--config", "/nonexistent\x1b[2J")
+        self.assertEqual(code, 5, err)
+        self.assertNotIn("\x1b", err)
+
+    def test_level_comes_from_the_command_line_then_the_configuration(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+            file.write('[log]\nlevel = "error"\nformat = "json"\n')
+            file.flush()
+            with Server("--demo", "--config", file.name, "--log-level", "info") as server:
+                server.stop()
+            self.assertIn("server.stopped", json.loads(server.log[-1])["event"])
+
+    def test_a_log_that_nobody_reads_stops_nobody(self):
+        # A pipe that is full from the start: the lines are lost, the server serves and ends.
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(writer, b"x" * 4096)
+        os.set_blocking(writer, True)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        process = subprocess.Popen([PROGRAM, "serve", "--demo", "--listen", f"127.0.0.1:{port}"],
+                                   stderr=writer)
+        self.addCleanup(process.kill)
+
+        def answers():
+            with contextlib.suppress(OSError):
+                url = f"http://127.0.0.1:{port}/healthz"
+                with urllib.request.urlopen(url, timeout=5) as answer:
+                    return answer.status == 200
+        wait_for(answers, "an answer")
+        process.terminate()
+        self.assertEqual(process.wait(timeout=20), 0)
+        os.close(reader)
+        os.close(writer)
 
 
 class QuietTest(unittest.TestCase):
