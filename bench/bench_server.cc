@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The server as people run it (engine, API, HTTP server) over a synthetic machine, for the drivers
+// of benchmarks. Says "port N" once it serves; ends when its standard input does.
+//
+//   bench_server [--devices N] [--kernels N] [--period MS] [--idle] [--freeze]
+//     --idle     no kernel runs after the first second
+//     --freeze   the clock stands still after three frames: for counting instructions
+//
+// The network thread is the main one, so that it can be told from the engine's.
+#include <atomic>
+#include <condition_variable>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include <unistd.h>
+
+#include "api/service.h"
+#include "base/clock.h"
+#include "engine/engine.h"
+#include "net/http_server.h"
+#include "synthetic_source.h"
+
+namespace gpuvigil {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct Options {
+  SyntheticSource::Machine machine{.first_calls = 1'000'000};
+  Duration period = 1s;
+  bool freeze = false;
+};
+
+/// The system's time until it is stopped.
+class FreezableClock final : public Clock {
+ public:
+  [[nodiscard]] Timestamp now() const override {
+    const std::int64_t stopped = stopped_at_ns_;
+    return stopped == 0 ? real_.now() : from_unix_ns(stopped);
+  }
+  [[nodiscard]] Duration until(Timestamp at) const override {
+    return stopped_at_ns_ == 0 ? real_.until(at) : std::max<Duration>(at - now(), 0ns);
+  }
+  void freeze() { stopped_at_ns_ = to_unix_ns(real_.now()); }
+
+ private:
+  SystemClock real_;
+  std::atomic<std::int64_t> stopped_at_ns_{0};
+};
+
+/// Waits until so many frames have been closed.
+class FrameCount {
+ public:
+  void add() {
+    const std::scoped_lock lock(mutex_);
+    ++closed_;
+    changed_.notify_all();
+  }
+  void wait_for(int frames) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return closed_ >= frames; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int closed_ = 0;
+};
+
+/// Until whoever started this program closes its end.
+void wait_for_end_of_input() {
+  char byte = 0;
+  while (::read(STDIN_FILENO, &byte, 1) > 0) {
+  }
+}
+
+HttpServerOptions server_options() {
+  HttpServerOptions options;
+  options.port = 0;
+  options.limits.connections = 32'768;
+  options.limits.connections_per_address = 32'768;  // all clients are on this machine
+  return options;
+}
+
+int serve(const Options& options) {
+  FreezableClock clock;
+  EngineOptions engine_options;
+  engine_options.frame_period = options.period;
+  engine_options.alerts.utilization_for = 1s;
+  Engine engine(engine_options, clock);
+  engine.add_source(std::make_unique<SyntheticSource>(options.machine));
+  FrameCount frames;
+  std::atomic<HttpServer*> publish_to{nullptr};
+  std::optional<Service> service;
+  engine.add_listener([&](const auto&, std::span<const Alert> changes) {
+    frames.add();
+    HttpServer* server = publish_to.load();
+    if (server == nullptr || changes.empty()) return;
+    server->post(
+        [&hub = service->hub(), list = std::vector<Alert>(changes.begin(), changes.end())] {
+          hub.alerts_changed(list);
+        });
+  });
+  engine.start();
+  service.emplace(engine, options.period);
+  auto server = HttpServer::open(server_options(), *service);
+  if (!server) {
+    std::fprintf(stderr, "bench_server: %s\n", server.error().message.c_str());
+    return 1;
+  }
+  (*server)->every(StreamHub::kTick,
+                   [&hub = service->hub()] { hub.tick(std::chrono::steady_clock::now()); });
+  publish_to = server->get();
+  std::thread control([&] {
+    frames.wait_for(4);  // alerts have begun to fire
+    if (options.freeze) clock.freeze();
+    std::printf("port %u\n", (*server)->port());
+    std::fflush(stdout);
+    wait_for_end_of_input();
+    service->drain();
+    (*server)->stop(1s);
+  });
+  (*server)->run();
+  control.join();
+  publish_to = nullptr;
+  engine.stop();
+  return 0;
+}
+
+std::optional<Options> read_options(int argc, char** argv) {
+  Options options;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    const bool has_value = i + 1 < argc;
+    if (word == "--idle") {
+      options.machine.keeps_running = false;
+    } else if (word == "--freeze") {
+      options.freeze = true;
+    } else if (word == "--devices" && has_value) {
+      options.machine.devices = static_cast<std::uint32_t>(std::strtoul(argv[++i], nullptr, 10));
+    } else if (word == "--kernels" && has_value) {
+      options.machine.kernels = static_cast<std::uint32_t>(std::strtoul(argv[++i], nullptr, 10));
+    } else if (word == "--period" && has_value) {
+      options.period = std::chrono::milliseconds(std::strtol(argv[++i], nullptr, 10));
+    } else {
+      return std::nullopt;
+    }
+  }
+  return options;
+}
+
+}  // namespace
+}  // namespace gpuvigil
+
+int main(int argc, char** argv) {
+  const auto options = gpuvigil::read_options(argc, argv);
+  if (!options) {
+    std::fprintf(stderr,
+                 "usage: bench_server [--devices N] [--kernels N] [--period MS] [--idle] "
+                 "[--freeze]\n");
+    return 2;
+  }
+  return gpuvigil::serve(*options);
+}
