@@ -6,8 +6,6 @@
 //   bench_server [--devices N] [--kernels N] [--period MS] [--idle] [--freeze]
 //     --idle     no kernel runs after the first second
 //     --freeze   the clock stands still after three frames: for counting instructions
-//
-// The network thread is the main one, so that it can be told from the engine's.
 #include <atomic>
 #include <condition_variable>
 #include <cstdio>
@@ -16,16 +14,14 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <string_view>
-#include <thread>
-#include <vector>
 
 #include <unistd.h>
 
-#include "api/service.h"
+#include "api/live_server.h"
 #include "base/clock.h"
 #include "engine/engine.h"
-#include "net/http_server.h"
 #include "synthetic_source.h"
 
 namespace gpuvigil {
@@ -82,12 +78,13 @@ void wait_for_end_of_input() {
   }
 }
 
-HttpServerOptions server_options() {
-  HttpServerOptions options;
-  options.port = 0;
-  options.limits.connections = 32'768;
-  options.limits.connections_per_address = 32'768;  // all clients are on this machine
-  return options;
+LiveServerOptions server_options(const Options& options) {
+  LiveServerOptions server;
+  server.frame_period = options.period;
+  server.http.port = 0;
+  server.http.limits.connections = 32'768;
+  server.http.limits.connections_per_address = 32'768;  // all clients are on this machine
+  return server;
 }
 
 int serve(const Options& options) {
@@ -98,39 +95,19 @@ int serve(const Options& options) {
   Engine engine(engine_options, clock);
   engine.add_source(std::make_unique<SyntheticSource>(options.machine));
   FrameCount frames;
-  std::atomic<HttpServer*> publish_to{nullptr};
-  std::optional<Service> service;
-  engine.add_listener([&](const auto&, std::span<const Alert> changes) {
-    frames.add();
-    HttpServer* server = publish_to.load();
-    if (server == nullptr || changes.empty()) return;
-    server->post(
-        [&hub = service->hub(), list = std::vector<Alert>(changes.begin(), changes.end())] {
-          hub.alerts_changed(list);
-        });
-  });
+  engine.add_listener([&](const auto&, const auto&) { frames.add(); });
   engine.start();
-  service.emplace(engine, options.period);
-  auto server = HttpServer::open(server_options(), *service);
+  auto server = LiveServer::start(engine, server_options(options));
   if (!server) {
     std::fprintf(stderr, "bench_server: %s\n", server.error().message.c_str());
     return 1;
   }
-  (*server)->every(StreamHub::kTick,
-                   [&hub = service->hub()] { hub.tick(std::chrono::steady_clock::now()); });
-  publish_to = server->get();
-  std::thread control([&] {
-    frames.wait_for(4);  // alerts have begun to fire
-    if (options.freeze) clock.freeze();
-    std::printf("port %u\n", (*server)->port());
-    std::fflush(stdout);
-    wait_for_end_of_input();
-    service->drain();
-    (*server)->stop(1s);
-  });
-  (*server)->run();
-  control.join();
-  publish_to = nullptr;
+  frames.wait_for(4);  // alerts have begun to fire
+  if (options.freeze) clock.freeze();
+  std::printf("port %u\n", (*server)->port());
+  std::fflush(stdout);
+  wait_for_end_of_input();
+  (*server)->stop(1s);
   engine.stop();
   return 0;
 }

@@ -17,6 +17,7 @@ import argparse
 import functools
 import json
 import random
+import re
 import shutil
 import statistics
 import sys
@@ -117,7 +118,7 @@ class Contest:
                 port=server.port, path=path, requests=requests, connections=connections,
                 core=SERVER_CORE if connections == 1 else CLIENT_CORE,
                 **{"from": random.randrange(1, 400_000)},
-                schedstat=server.schedstats(main_only=is_ours))
+                schedstat=server.schedstats(serving_only=is_ours))
         return figures
 
     def close(self):
@@ -143,20 +144,27 @@ def contest(work, server, name, path, given, aims, connections=1, peers=True):
             aim=aims.get(peer))
 
 
+def instructions_of(folder):
+    """User instructions of the thread that served, from the files that callgrind left."""
+    served = re.compile(r"HttpConnection::read|RawServer|HttpSession|hyper::")
+    counts = []
+    for file in folder.glob("callgrind-*"):
+        text = file.read_text(errors="replace")
+        if served.search(text):
+            counts += [int(count) for count in re.findall(r"^totals: (\d+)", text, re.MULTILINE)]
+        file.unlink()
+    return sum(counts)
+
+
 def instructions(work, name, command, path, aim=None):
-    """User instructions of the main thread for each request."""
+    """User instructions for each request, in a run of 600 without one of 200."""
     counts = []
     for requests in (200, 600):
-        out = work.folder / "callgrind"
         with Server(["valgrind", "-q", "--tool=callgrind", "--separate-threads=yes",
-                     f"--callgrind-out-file={out}", *command]) as server:
+                     f"--callgrind-out-file={work.folder}/callgrind", *command]) as server:
             load(work.program("http_load"), port=server.port, path=path, requests=requests,
                  warm_up=0)
-        main = work.folder / "callgrind-01"
-        counts.append(sum(int(line.split()[1]) for line in main.read_text().splitlines()
-                          if line.startswith("totals:")))
-        for file in work.folder.glob("callgrind*"):
-            file.unlink()
+        counts.append(instructions_of(work.folder))
     row("http", f"instructions, {name}", (counts[1] - counts[0]) / 400, "instructions", aim=aim)
 
 

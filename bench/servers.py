@@ -16,6 +16,7 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 SERVER_CORE, CLIENT_CORE = 0, 1
+NETWORK_THREAD = "gpuvigil-net"
 
 
 class Server:
@@ -41,17 +42,26 @@ class Server:
         return self.process.pid
 
     def pin(self, core, others=None):
-        """Puts the main thread on `core` and the other threads on `others` (the same)."""
+        """Puts the thread that serves on `core` and the other threads on `others` (the same)."""
+        serving = self._serving_task()
         for task in self._tasks():
-            os.sched_setaffinity(task, {core if task == self.pid or others is None else others})
+            os.sched_setaffinity(task, {core if task == serving or others is None else others})
 
-    def schedstats(self, main_only=False):
+    def schedstats(self, serving_only=False):
         """Where the CPU time of its threads stands."""
-        tasks = [self.pid] if main_only else self._tasks()
+        tasks = [self._serving_task()] if serving_only else self._tasks()
         return [f"/proc/{self.pid}/task/{task}/schedstat" for task in tasks]
 
     def _tasks(self):
         return [int(task) for task in os.listdir(f"/proc/{self.pid}/task")]
+
+    def _serving_task(self):
+        """Our network thread; the main one of all others."""
+        for task in self._tasks():
+            name = pathlib.Path(f"/proc/{self.pid}/task/{task}/comm").read_text().strip()
+            if name == NETWORK_THREAD:
+                return task
+        return self.pid
 
     def wait_until_it_listens(self):
         for _ in range(10_000):
