@@ -40,9 +40,17 @@ void LiveServer::wire() {
   http_->every(StreamHub::kTick, [&hub] { hub.tick(std::chrono::steady_clock::now()); });
   http_->every(std::chrono::seconds(1), [this] { service_.refresh_access(); });
   listener_ = engine_.add_listener([this, &hub](const auto&, std::span<const Alert> changes) {
-    if (changes.empty()) return;
-    http_->post(
-        [&hub, list = std::vector(changes.begin(), changes.end())] { hub.alerts_changed(list); });
+    if (!changes.empty()) {
+      http_->post(
+          [&hub, list = std::vector(changes.begin(), changes.end())] { hub.alerts_changed(list); });
+    }
+    // A fast replay closes frames faster than they can be told: one notice at a time.
+    if (edge_is_told_.exchange(true)) return;
+    const bool posted = http_->post([this, &hub] {
+      edge_is_told_ = false;
+      hub.frame_closed(std::chrono::steady_clock::now());
+    });
+    if (!posted) edge_is_told_ = false;
   });
   net_ = start_thread("gpuvigil-net", [this] { http_->run(); });
 }

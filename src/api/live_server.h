@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <thread>
@@ -53,6 +54,7 @@ class LiveServer {
   Service service_;
   std::unique_ptr<HttpServer> http_;
   Engine::ListenerId listener_{};
+  std::atomic<bool> edge_is_told_{false};  ///< To the hub, which has not looked yet.
   std::thread net_;
 };
 

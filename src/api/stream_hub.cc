@@ -11,18 +11,15 @@
 namespace gpuvigil {
 namespace {
 
-/// After a whole multiple of the interval, so that the edge of that moment has been closed.
-constexpr Duration kAfterEdge = std::chrono::milliseconds(15);
-
 constexpr std::uint16_t kPolicyViolation = 1008;  // RFC 6455, 7.4.1
 
 using Steady = std::chrono::steady_clock::time_point;
 
-/// The next point of the grid that is at least half an interval away: who comes just before one
+/// The next multiple of the interval that is at least half of it away: who comes just before one
 /// has a message at once and is not sent another right after it.
-Steady next_due(Steady now, Duration interval) {
-  const Duration earliest = now.time_since_epoch() - kAfterEdge + interval / 2;
-  return Steady((earliest / interval + 1) * interval + kAfterEdge);
+Steady next_on_grid(Steady now, Duration interval) {
+  const Duration earliest = now.time_since_epoch() + interval / 2;
+  return Steady((earliest / interval + 1) * interval);
 }
 
 /// The newest executions that match a subscription and were not told yet. Those that the frame
@@ -85,7 +82,9 @@ struct StreamHub::Group {
 
   Subscription subscription;
   std::vector<Session*> members;
-  Steady due{};
+  Steady sent{};                 ///< The last message,
+  Steady due{};                  ///< and when the next one goes out without an edge.
+  std::int64_t edges_to_go = 1;  ///< Until the next one, where it goes out with an edge.
   std::uint64_t told_order = 0;  ///< The newest execution that a message looked at,
   Timestamp told_until{};        ///< and the time of the frame it was made from.
 };
@@ -161,24 +160,38 @@ void StreamHub::close_where(const std::function<bool(const std::string& token_id
   }
 }
 
+bool StreamHub::goes_with_edges(const Group& group) const {
+  return group.subscription.interval % frame_period_ == Duration::zero();
+}
+
+void StreamHub::frame_closed(Steady now) {
+  for (auto& [subscription, group] : groups_) {
+    if (!subscription.metrics || !goes_with_edges(*group)) continue;
+    // Who came just before this edge has had a message a moment ago.
+    if (now - group->sent < frame_period_ / 2) continue;
+    if (--group->edges_to_go == 0) send_metrics(*group, now);
+  }
+}
+
 void StreamHub::tick(Steady now) {
-  if (groups_.empty()) return;
   bool wants_fresh = false;
-  std::shared_ptr<const Frame> frame;
   for (auto& [subscription, group] : groups_) {
     if (!subscription.metrics) continue;
     wants_fresh = wants_fresh || subscription.interval < frame_period_;
-    if (now < group->due) continue;
-    if (!frame) frame = newest_();
-    // The first message comes at once, the others on the grid.
-    group->due = next_due(now, subscription.interval);
-    send_metrics(*group, *frame);
+    if (now >= group->due) send_metrics(*group, now);  // the first one at once
   }
   if (wants_fresh) refresh_();
 }
 
-void StreamHub::send_metrics(Group& group, const Frame& frame) {
+void StreamHub::send_metrics(Group& group, Steady now) {
   const Subscription& wanted = group.subscription;
+  group.sent = now;
+  group.edges_to_go = wanted.interval / frame_period_;
+  // Should the edge not come in time, its message comes without it.
+  group.due = goes_with_edges(group) ? now + wanted.interval + frame_period_ / 2
+                                     : next_on_grid(now, wanted.interval);
+  const std::shared_ptr<const Frame> newest = newest_();
+  const Frame& frame = *newest;
   const NewExecutions found(frame, wanted, group.told_order, group.told_until);
   const std::string open =
       begin_metrics_json(frame, {.devices = wanted.devices, .recent = found.newest()});

@@ -22,8 +22,9 @@ namespace gpuvigil {
 ///
 ///     tick --group due--> frame --metrics_json--> framed once --> every member's peer
 ///
-/// Intervals are real time, whatever the timeline's speed; messages of a group fall on multiples
-/// of its interval, a little after the edge of a frame.
+/// Intervals are real time, whatever the timeline's speed. Those of whole frame periods go out when
+/// the frame of an edge has been closed; the others on a grid of their own, from frames that are
+/// asked for.
 ///
 /// Threading: the server's thread only.
 class StreamHub {
@@ -45,9 +46,12 @@ class StreamHub {
   /// Closes the streams of those tokens of which `is_gone` is true, with 1008.
   void close_where(const std::function<bool(const std::string& token_id)>& is_gone);
 
-  /// Sends what is due at `now` (any steady time); to be called every kTick.
+  /// The frame of an edge has been closed at `now` (any steady time): sends what goes with it.
+  void frame_closed(std::chrono::steady_clock::time_point now);
+
+  /// Sends what is due at `now` without an edge; to be called every kTick.
   void tick(std::chrono::steady_clock::time_point now);
-  static constexpr Duration kTick = std::chrono::milliseconds(10);
+  static constexpr Duration kTick = kStreamStep;  ///< No interval is finer.
 
   /// Tells those who asked for alerts what changed.
   void alerts_changed(std::span<const Alert> changes);
@@ -61,7 +65,8 @@ class StreamHub {
 
   void join(Session& session, Subscription subscription);
   void leave(Session& session);
-  void send_metrics(Group& group, const Frame& frame);
+  [[nodiscard]] bool goes_with_edges(const Group& group) const;
+  void send_metrics(Group& group, std::chrono::steady_clock::time_point now);
 
   FrameSource newest_;
   std::function<void()> refresh_;

@@ -41,8 +41,12 @@ class StreamHubTest : public ::testing::Test {
     frame_ = frame;
   }
 
+  /// Time passes; an edge is closed 2 ms after every whole second.
   void run(Duration span) {
-    for (const auto end = now_ + span; now_ < end; now_ += StreamHub::kTick) hub_.tick(now_);
+    for (const auto end = now_ + span; now_ < end; now_ += StreamHub::kTick) {
+      hub_.tick(now_);
+      if (now_.time_since_epoch() % 1s == 0s) hub_.frame_closed(now_ + 2ms);
+    }
   }
 
   /// Frames whose executions are numbered on from the last one's.
@@ -88,6 +92,42 @@ TEST_F(StreamHubTest, MessagesComeAtTheIntervalThatWasAskedFor) {
   EXPECT_NEAR(static_cast<double>(second.sent.size()), 10, 1);
   EXPECT_NEAR(static_cast<double>(fast.sent.size()), 50, 1);
   EXPECT_GT(refreshes_, 0);
+}
+
+TEST_F(StreamHubTest, AMessageGoesOutWithTheEdgeOfItsFrame) {
+  RecordingPeer each;
+  RecordingPeer every_third;
+  const auto one = hub_.open({}, each);
+  const auto two = hub_.open({.interval = 3s}, every_third);
+  now_ += 300ms;
+  hub_.tick(now_);
+  EXPECT_EQ(each.sent.size(), 1U);  // at once
+  for (int second = 1; second <= 9; ++second) {
+    now_ += 1s;
+    hub_.tick(now_);
+    const auto before = each.sent.size();
+    hub_.frame_closed(now_);
+    EXPECT_EQ(each.sent.size(), before + 1);
+  }
+  EXPECT_EQ(each.sent.size(), 10U);
+  EXPECT_EQ(every_third.sent.size(), 4U);
+}
+
+TEST_F(StreamHubTest, WhoComesJustBeforeAnEdgeIsNotToldTwice) {
+  RecordingPeer peer;
+  const auto session = hub_.open({}, peer);
+  hub_.tick(now_);
+  hub_.frame_closed(now_ + 100ms);
+  EXPECT_EQ(peer.sent.size(), 1U);
+  hub_.frame_closed(now_ + 1100ms);
+  EXPECT_EQ(peer.sent.size(), 2U);
+}
+
+TEST_F(StreamHubTest, MessagesComeAlsoWhereEdgesDoNot) {
+  RecordingPeer peer;
+  const auto session = hub_.open({}, peer);
+  for (const auto end = now_ + 9s; now_ < end; now_ += StreamHub::kTick) hub_.tick(now_);
+  EXPECT_EQ(peer.sent.size(), 6U);
 }
 
 TEST_F(StreamHubTest, WhoMissedMessagesIsToldHowManyAndOthersAreNot) {
