@@ -12,8 +12,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/unique_fd.h"
 #include "net/http_server.h"
-#include "net/unique_fd.h"
 
 namespace gpuvigil::testing {
 
