@@ -5,8 +5,8 @@
 #include <optional>
 #include <string_view>
 
+#include "base/unique_fd.h"
 #include "net/socket.h"
-#include "net/unique_fd.h"
 
 namespace gpuvigil {
 

@@ -8,8 +8,8 @@
 
 #include "base/bounded_queue.h"
 #include "base/result.h"
+#include "base/unique_fd.h"
 #include "net/http.h"
-#include "net/unique_fd.h"
 
 namespace gpuvigil {
 

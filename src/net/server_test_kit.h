@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "base/bounded_queue.h"
+#include "base/unique_fd.h"
 #include "net/http_server.h"
-#include "net/unique_fd.h"
 
 namespace gpuvigil::testing {
 

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 
 #include "base/result.h"
-#include "net/unique_fd.h"
+#include "base/unique_fd.h"
 
 namespace gpuvigil {
 

@@ -101,7 +101,7 @@ inline std::optional<std::filesystem::path> recorded_data() {
   const char* named = std::getenv("GPUVIGIL_DATA");
   const std::filesystem::path folder =
       named != nullptr ? std::filesystem::path(named)
-                       : std::filesystem::path(__FILE__).parent_path() / "../../../shared/data";
+                       : std::filesystem::path(GPUVIGIL_SOURCE_DIR) / "../shared/data";
   std::error_code ignored;
   if (!std::filesystem::is_directory(folder, ignored)) return std::nullopt;
   return std::filesystem::canonical(folder);

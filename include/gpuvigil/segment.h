@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The layout of the shared memory through which a program reports its GPU work: the process counts,
+// the server reads differences. C11 and C++17; needs nothing but <stdint.h>.
+//
+//   header | devices | rows | recent | names | pages
+//
+// A segment is a memfd of at most 1 MiB, sealed against shrinking, growing and further seals, and
+// handed over once, by SCM_RIGHTS, with the first message on the server's SOCK_SEQPACKET socket.
+// What it holds is what no server has had: a writer that connects again does so with a new segment,
+// which begins at zero. Counters are cumulative over the life of the segment.
+//
+// There is one writer. It makes `flush_seq` odd, writes, and makes it even; a reader's copy is
+// whole when the number was even before and is the same after it. Numbers are in the machine's
+// order, those of 64 bits aligned, and written by relaxed atomic stores. Entries of tables are only
+// appended, and what an entry *is* never changes. A reader has to expect any bytes whatever.
+//
+// Times are CLOCK_MONOTONIC in nanoseconds, durations nanoseconds, memory bytes. Offsets count from
+// the beginning of the segment.
+
+#include <stdint.h>
+
+// NOLINTBEGIN(readability-identifier-naming,modernize-use-using,modernize-deprecated-headers)
+// NOLINTBEGIN(cppcoreguidelines-avoid-c-arrays,modernize-avoid-c-arrays): names and types of C
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define GPUVIGIL_SEGMENT_MAGIC UINT64_C(0x3167657376757067)  // "gpuvseg1"
+#define GPUVIGIL_HELLO_MAGIC UINT64_C(0x316c656876757067)    // "gpuvhel1"
+
+/// The number of this layout. A server reads its own number and the two before it: what a program
+/// carries stays loaded for weeks while servers are upgraded.
+#define GPUVIGIL_SEGMENT_ABI 1
+#define GPUVIGIL_SEGMENT_MAX_BYTES (1024 * 1024)
+
+/// Features: what the writer knows. What it does not is absent, not zero.
+#define GPUVIGIL_SEGMENT_HAS_BUSY 1U  ///< `covered_until_ns` and the busy times of devices.
+
+/// The bucket scheme of the sketches, number 1: one bucket for each nanosecond below 64, then 32
+/// for each power of two below 2^38, and one for what is longer. In pages of 128 buckets.
+#define GPUVIGIL_SKETCH_SCHEME 1U
+#define GPUVIGIL_SKETCH_BUCKETS 1089U
+#define GPUVIGIL_SKETCH_PAGE_BUCKETS 128U
+#define GPUVIGIL_SKETCH_PAGES 9U
+
+/// Kinds of GPU work; 0 leaves it to the reader, who goes by the name.
+#define GPUVIGIL_KIND_BY_NAME 0U
+#define GPUVIGIL_KIND_COMPUTE 1U
+#define GPUVIGIL_KIND_COLLECTIVE 2U
+#define GPUVIGIL_KIND_MEMCPY 3U
+#define GPUVIGIL_KIND_MEMSET 4U
+
+/// Losses: what happened and is in no row.
+#define GPUVIGIL_LOSS_REFUSED 0U  ///< Bad arguments to a recording call
+#define GPUVIGIL_LOSS_UNCOUNTED \
+  1U                              ///< The writer had no room to count it, or its driver dropped it.
+#define GPUVIGIL_LOSS_UNTIMED 2U  ///< The driver gave no times.
+#define GPUVIGIL_LOSS_UNLISTED 3U  ///< Counted, but never among the newest
+#define GPUVIGIL_LOSSES 8U         ///< Places; those without a name are 0.
+
+#define GPUVIGIL_RECENT_HAS_START 1U
+#define GPUVIGIL_RECENT_HAS_MEMORY 2U
+
+/// Where the series of a device go for which there is no room: a row of this name.
+#define GPUVIGIL_OTHER_NAME "__other__"
+
+/// Where a table is: `capacity` entries, `stride` bytes apart. A stride may be larger than the
+/// entry that this header knows; a newer writer keeps more there.
+typedef struct gpuvigil_segment_table {
+  uint32_t offset;
+  uint32_t stride;
+  uint32_t capacity;
+  uint32_t reserved;
+} gpuvigil_segment_table;
+
+typedef struct gpuvigil_segment_header {
+  // Never changes once the segment is handed over.
+  uint64_t magic;
+  uint32_t abi;
+  uint32_t size;            ///< Bytes of the segment.
+  uint32_t features;        ///< GPUVIGIL_SEGMENT_HAS_*
+  uint32_t sketch_scheme;   ///< GPUVIGIL_SKETCH_SCHEME
+  uint64_t incarnation[2];  ///< Random: no two segments have the same.
+  uint64_t since_ns;        ///< When counting into it began.
+  int32_t pid;              ///< As the writer sees it. The server asks the socket instead.
+  uint32_t reserved0;
+  char writer[16];  ///< "sdk", "cuda", "opencl"; ends with a NUL.
+  gpuvigil_segment_table devices;
+  gpuvigil_segment_table rows;
+  gpuvigil_segment_table recent;
+  gpuvigil_segment_table names;  ///< Bytes: a stride of 1.
+  gpuvigil_segment_table pages;
+  uint64_t reserved1[13];
+
+  // Changes with each flush.
+  uint64_t flush_seq;  ///< Odd while the writer writes.
+  uint64_t flushed_at_ns;
+  uint64_t covered_until_ns;  ///< Up to here busy times are complete.
+  uint64_t recent_head;       ///< How many were ever listed; entry n is at n modulo capacity.
+  uint32_t devices_used;
+  uint32_t rows_used;
+  uint64_t losses[GPUVIGIL_LOSSES];
+  uint64_t reserved2[19];
+} gpuvigil_segment_header;
+
+typedef struct gpuvigil_segment_device {
+  char uuid[64];    ///< "GPU-...", "MIG-..."; ends with a NUL. Empty: known only by its number.
+  char name[64];    ///< For people; empty when nobody said it.
+  uint32_t number;  ///< By which the program speaks of it, below 64.
+  uint32_t reserved0;
+  uint64_t kernel_busy_ns;  ///< Union of the intervals in which a kernel ran.
+  uint64_t gpu_busy_ns;     ///< The same with copies and sets.
+  uint64_t reserved1;
+} gpuvigil_segment_device;
+
+/// A series: one name of one kind on one device.
+typedef struct gpuvigil_segment_row {
+  uint32_t name_offset;  ///< Within the table of names.
+  uint32_t name_bytes;   ///< 1 to 8192.
+  uint32_t device;       ///< Index in the table of devices.
+  uint32_t kind;         ///< GPUVIGIL_KIND_*
+  uint64_t calls;        ///< What its buckets add up to.
+  uint64_t sum_ns;
+  uint64_t min_ns;
+  uint64_t max_ns;
+  double sum_squares_ns2;
+  uint64_t memory_calls;  ///< Executions that carried their memory.
+  uint64_t memory_bytes;
+  uint64_t largest_memory_bytes;
+  uint64_t last_end_ns;
+  uint64_t last_duration_ns;
+  uint16_t pages[GPUVIGIL_SKETCH_PAGES];  ///< 1 + index in the table of pages; 0: there is none.
+  uint16_t reserved[7];
+} gpuvigil_segment_row;
+
+/// Counts of 128 buckets, modulo 2^32: a reader takes differences.
+typedef struct gpuvigil_segment_page {
+  uint32_t counts[GPUVIGIL_SKETCH_PAGE_BUCKETS];
+} gpuvigil_segment_page;
+
+/// One of the newest executions; its row counts it.
+typedef struct gpuvigil_segment_recent {
+  uint32_t row;
+  uint32_t flags;  ///< GPUVIGIL_RECENT_HAS_*
+  uint64_t start_ns;
+  uint64_t end_ns;
+  uint64_t duration_ns;
+  uint64_t memory_bytes;
+  uint64_t reserved;
+} gpuvigil_segment_recent;
+
+/// The first message of a writer, with the segment's descriptor beside it.
+typedef struct gpuvigil_hello {
+  uint64_t magic;  ///< GPUVIGIL_HELLO_MAGIC
+  uint32_t abi;    ///< GPUVIGIL_SEGMENT_ABI
+  uint32_t size;   ///< Of the segment.
+} gpuvigil_hello;
+
+/// The server's one answer. Afterwards nothing is sent by either; the end of the connection is the
+/// end of the process, or of the server.
+typedef struct gpuvigil_welcome {
+  uint64_t magic;
+  uint32_t accepted;  ///< 1, or 0 when `reason` says why not.
+  uint32_t abi;       ///< The newest that the server reads.
+  char reason[112];   ///< Ends with a NUL.
+} gpuvigil_welcome;
+
+/// The bucket of a duration.
+static inline uint32_t gpuvigil_sketch_bucket(uint64_t ns) {
+  if (ns < 64) return (uint32_t)ns;
+  const unsigned exponent = 63U - (unsigned)__builtin_clzll(ns);
+  if (exponent >= 38) return GPUVIGIL_SKETCH_BUCKETS - 1;
+  return 64U + (exponent - 6U) * 32U + ((uint32_t)(ns >> (exponent - 5U)) & 31U);
+}
+
+#ifdef __cplusplus
+#define GPUVIGIL_LAYOUT(what) static_assert(what, #what)
+#else
+#define GPUVIGIL_LAYOUT(what) _Static_assert(what, #what)
+#endif
+GPUVIGIL_LAYOUT(sizeof(gpuvigil_segment_header) == 512);
+GPUVIGIL_LAYOUT(__builtin_offsetof(gpuvigil_segment_header, flush_seq) == 256);
+GPUVIGIL_LAYOUT(sizeof(gpuvigil_segment_device) == 160);
+GPUVIGIL_LAYOUT(sizeof(gpuvigil_segment_row) == 128);
+GPUVIGIL_LAYOUT(sizeof(gpuvigil_segment_page) == 512);
+GPUVIGIL_LAYOUT(sizeof(gpuvigil_segment_recent) == 48);
+GPUVIGIL_LAYOUT(sizeof(gpuvigil_hello) == 16);
+GPUVIGIL_LAYOUT(sizeof(gpuvigil_welcome) == 128);
+#undef GPUVIGIL_LAYOUT
+
+#ifdef __cplusplus
+}
+#endif
+
+// NOLINTEND(cppcoreguidelines-avoid-c-arrays,modernize-avoid-c-arrays)
+// NOLINTEND(readability-identifier-naming,modernize-use-using,modernize-deprecated-headers)
