@@ -7,6 +7,7 @@
 #include "api/live_server.h"
 #include "apps/config.h"
 #include "apps/exit_codes.h"
+#include "apps/notify.h"
 #include "apps/offline.h"
 #include "apps/output.h"
 #include "apps/progress.h"
@@ -41,10 +42,12 @@ class EndSignals {
     std::signal(SIGPIPE, SIG_IGN);
   }
 
-  /// Waits for one of them; its number.
-  int wait() {
-    int number = 0;
-    sigwait(&set_, &number);
+  /// Waits at most that long for one of them; its number, if one came.
+  std::optional<int> wait(Duration at_most) {
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(at_most);
+    const timespec time{.tv_sec = seconds.count(), .tv_nsec = (at_most - seconds).count()};
+    const int number = sigtimedwait(&set_, nullptr, &time);
+    if (number < 0) return std::nullopt;
     return number;
   }
 
@@ -114,6 +117,40 @@ HttpServerOptions server_options(const Config& config, const ListenAddress& list
   return options;
 }
 
+/// Whoever started this program; nobody where that cannot be told, which ends nothing.
+ServiceNotifier service_manager() {
+  auto notifier = ServiceNotifier::open(NotifyEnvironment::of_this_process());
+  if (notifier) return *std::move(notifier);
+  log(LogLevel::kWarn, "service.manager_unreachable", {kv("why", notifier.error().message)});
+  return {};
+}
+
+/// Until a signal ends the program (its number is returned): the log's and the watchdog's due.
+int attend(EndSignals& signals, ServiceNotifier& manager, Engine& engine, LiveServer& server,
+           const Clock& clock) {
+  std::optional<Watchdog> watchdog;
+  if (manager.watchdog() > Duration::zero()) {
+    watchdog.emplace(
+        manager.watchdog(), clock.now(),
+        Watchdog::Parts{
+            .newest_frame = [&engine] { return to_unix_ns(engine.frame()->edge); },
+            .request_frame = [&engine] { engine.request_peek(); },
+            .post = [&server](std::function<void()> task) { return server.post(std::move(task)); },
+        });
+  }
+  const Duration period = watchdog ? watchdog->period() : std::chrono::seconds(1);
+  while (true) {
+    if (const auto signal = signals.wait(period)) return *signal;
+    program_log().tick();
+    if (!watchdog) continue;
+    const Timestamp now = clock.now();
+    if (watchdog->look(now)) manager.send("WATCHDOG=1");
+    if (const auto why = watchdog->concern(now); !why.empty()) {
+      log(LogLevel::kError, "watchdog.not_told", {kv("why", why)});
+    }
+  }
+}
+
 /// Starts the parts of a server one after the other; they end in the reverse order.
 int serve_until_signal(const ServeOptions& options, const Config& config, EndSignals& signals) {
   const auto listen = parse_listen(config.server.listen);
@@ -147,8 +184,12 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
   log(LogLevel::kInfo, "server.listening",
       {kv("url", (*server)->url() + "/"), kv("source", feeds->what)});
 
-  const int signal = signals.wait();
+  ServiceNotifier manager = service_manager();
+  manager.send(fmt::format("READY=1\nSTATUS=Serving {} from {}", (*server)->url(), feeds->what));
+
+  const int signal = attend(signals, manager, engine, **server, *real_time);
   log(LogLevel::kInfo, "server.stopping", {kv("signal", signal)});
+  manager.send("STOPPING=1\nSTATUS=Finishing what is in flight");
   (*server)->stop(config.server.drain);
   log(LogLevel::kInfo, "server.stopped");
   program_log().finish();
