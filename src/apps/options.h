@@ -41,6 +41,11 @@ struct WatchOptions {
   std::size_t count = 0;  ///< Messages after which to end; 0: never.
 };
 
+struct DoctorOptions {
+  std::string config;
+  bool json = false;
+};
+
 struct ServeOptions {
   std::string config;
   std::string listen;
