@@ -2,9 +2,11 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "api/service.h"
 #include "auth/access.h"
@@ -39,6 +41,9 @@ class LiveServer {
   /// /readyz says no from now on; requests in flight are finished, for at most `grace`; streams
   /// are closed with 1001. Idempotent.
   void stop(Duration grace);
+
+  /// Runs `task` on the server's thread, soon. False, and it never runs, when too many wait.
+  bool post(std::function<void()> task) { return http_->post(std::move(task)); }
 
   /// "http://127.0.0.1:8080", without a slash at its end.
   [[nodiscard]] std::string url() const;

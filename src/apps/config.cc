@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/config.h"
 
+#include <cerrno>
 #include <charconv>
 #include <cstdlib>
 #include <optional>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "apps/config_reader.h"
-#include "base/file.h"
+#include "base/private_file.h"
 #include "base/text.h"
 
 namespace gpuvigil {
@@ -46,18 +48,6 @@ void read_word(ConfigReader& in, std::string_view key, T& value,
   } else {
     in.mistake(key, fmt::format("must be {}", must));
   }
-}
-
-Result<Config> parse_file(const std::string& path) {
-  GPUVIGIL_TRY(FileSource file, FileSource::open(path));
-  if (file.file_size() > kMaxConfigBytes) {
-    return fail(Errc::kTooLarge, fmt::format("{}: {} bytes; a configuration has at most {}", path,
-                                             file.file_size(), kMaxConfigBytes));
-  }
-  std::string text(file.file_size(), '\0');
-  GPUVIGIL_TRY(const std::size_t size, read_fully(file, text));
-  text.resize(size);
-  return parse_config(text, path);
 }
 
 std::string to_string(const std::optional<Rate>& rate) {
@@ -133,13 +123,23 @@ Result<Config> parse_config(std::string_view text, std::string origin) {
   return config;
 }
 
-Result<Config> load_config(const std::string& path) {
-  if (!path.empty()) return parse_file(path);
-  for (const std::string& candidate : default_paths()) {
-    auto config = parse_file(candidate);
-    if (config || config.error().code != Errc::kNotFound) return config;
+std::string find_config(const std::string& path) {
+  if (!path.empty()) return path;
+  for (std::string& candidate : default_paths()) {
+    // What is there and cannot be read is an error to tell, not a reason for the next one.
+    if (::access(candidate.c_str(), F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR)) {
+      return std::move(candidate);
+    }
   }
-  return Config();
+  return {};
+}
+
+Result<Config> load_config(const std::string& path) {
+  const std::string file = find_config(path);
+  if (file.empty()) return Config();
+  GPUVIGIL_TRY(const std::string text,
+               read_guarded_file(file, {.max_bytes = kMaxConfigBytes, .any_owner = !path.empty()}));
+  return parse_config(text, file);
 }
 
 std::string format_config(const Config& config) {

@@ -53,9 +53,16 @@ struct Config {
 /// Errors: kInvalidArgument, one line for each mistake.
 [[nodiscard]] Result<Config> parse_config(std::string_view text, std::string origin);
 
-/// Reads the file that applies: `path` if not empty, else $XDG_CONFIG_HOME/gpuvigil/config.toml
-/// (or ~/.config), else /etc/gpuvigil/config.toml, else the defaults.
-/// Errors: kNotFound or kIo for a file that was named; kInvalidArgument as parse_config.
+/// The file that applies: `path` if not empty, else the first there is of
+/// $XDG_CONFIG_HOME/gpuvigil/config.toml (or ~/.config) and /etc/gpuvigil/config.toml; empty where
+/// there is none.
+[[nodiscard]] std::string find_config(const std::string& path);
+
+/// Reads the file that applies, or gives the defaults. Whoever may write that file commands the
+/// server: one that group or others may write is refused, and so is, unless it was named, one that
+/// belongs to neither this user nor root.
+/// Errors: kNotFound or kIo for a file that was named; kPermission; kInvalidArgument as
+/// parse_config.
 [[nodiscard]] Result<Config> load_config(const std::string& path);
 
 /// The whole configuration as TOML that parse_config() reads back.

@@ -28,6 +28,7 @@ struct CommandLine {
   ListOptions alerts;
   WatchOptions watch;
   TokenOptions token;
+  DoctorOptions doctor;
   std::string config_path;
   std::string shell;
   bool version_json = false;
@@ -196,6 +197,12 @@ void add_config(CommandLine& line) {
 }
 
 void add_others(CommandLine& line) {
+  CLI::App* doctor = line.app.add_subcommand("doctor", "What of this machine helps or hinders it");
+  doctor->add_option("--config", line.doctor.config, "Configuration file (TOML)")
+      ->type_name("FILE");
+  doctor->add_flag("-j,--json", line.doctor.json, "Print JSON");
+  doctor->callback([&line] { line.run = [&line] { return run_doctor(line.doctor); }; });
+
   CLI::App* version = line.app.add_subcommand("version", "Version and build");
   version->add_flag("-j,--json", line.version_json, "Print JSON");
   version->callback([&line] { line.run = [&line] { return run_version(line.version_json); }; });

@@ -51,6 +51,11 @@ struct TokenOptions {
   bool json = false;
 };
 
+struct DoctorOptions {
+  std::string config;
+  bool json = false;
+};
+
 struct ServeOptions {
   std::string config;
   std::string listen;

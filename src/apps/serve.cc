@@ -10,12 +10,13 @@
 #include "api/live_server.h"
 #include "apps/config.h"
 #include "apps/exit_codes.h"
+#include "apps/first_token.h"
 #include "apps/machine_names.h"
+#include "apps/notify.h"
 #include "apps/offline.h"
 #include "apps/output.h"
 #include "apps/progress.h"
 #include "apps/verbs.h"
-#include "auth/token_file.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "collect/backend.h"
@@ -46,10 +47,12 @@ class EndSignals {
     std::signal(SIGPIPE, SIG_IGN);
   }
 
-  /// Waits for one of them; its number.
-  int wait() {
-    int number = 0;
-    sigwait(&set_, &number);
+  /// Waits at most that long for one of them; its number, if one came.
+  std::optional<int> wait(Duration at_most) {
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(at_most);
+    const timespec time{.tv_sec = seconds.count(), .tv_nsec = (at_most - seconds).count()};
+    const int number = sigtimedwait(&set_, nullptr, &time);
+    if (number < 0) return std::nullopt;
     return number;
   }
 
@@ -135,29 +138,38 @@ AccessOptions access_options(const Config& config) {
           .session_rate = config.server.session_rate_limit};
 }
 
-/// The state directory, with a first token in it where there was none; its URL is printed once.
-/// Errors: those of TokenFile, where nobody could call without a token.
-Result<std::string> prepare_tokens(const Config& config, const ListenAddress& listen) {
-  std::string directory = config.server.state_directory;
-  if (directory.empty()) directory = default_state_directory();
-  if (config.server.auth == AuthMode::kOff) return directory;
-  auto made = directory.empty() ? fail(Errc::kNotFound,
-                                       "no state directory: set HOME or name one with "
-                                       "--state-dir DIRECTORY")
-                                : TokenFile(directory).create_first(SystemClock().now());
-  if (!made && config.server.auth == AuthMode::kToken) return std::unexpected(made.error());
-  if (!made) {
-    log(LogLevel::kWarn, "tokens.unavailable", {kv("what", made.error().message)});
-  } else if (*made) {
-    // To the terminal and nowhere else: the log must not hold it.
-    const auto printed = print(fmt::format(
-        "Log in at http://{}:{}/login#token={}\n"
-        "The token is kept in {}/cli-token; gpuvigil token create makes others.\n",
-        listen.address == "0.0.0.0" || listen.address == "::" ? "localhost" : listen.address,
-        listen.port, (*made)->text.reveal(), directory));
-    if (!printed) log(LogLevel::kWarn, "tokens.unprinted", {kv("what", printed.error().message)});
+/// Whoever started this program; nobody where that cannot be told, which ends nothing.
+ServiceNotifier service_manager() {
+  auto notifier = ServiceNotifier::open(NotifyEnvironment::of_this_process());
+  if (notifier) return *std::move(notifier);
+  log(LogLevel::kWarn, "service.manager_unreachable", {kv("why", notifier.error().message)});
+  return {};
+}
+
+/// Until a signal ends the program (its number is returned): the log's and the watchdog's due.
+int attend(EndSignals& signals, ServiceNotifier& manager, Engine& engine, LiveServer& server,
+           const Clock& clock) {
+  std::optional<Watchdog> watchdog;
+  if (manager.watchdog() > Duration::zero()) {
+    watchdog.emplace(
+        manager.watchdog(), clock.now(),
+        Watchdog::Parts{
+            .newest_frame = [&engine] { return to_unix_ns(engine.frame()->edge); },
+            .request_frame = [&engine] { engine.request_peek(); },
+            .post = [&server](std::function<void()> task) { return server.post(std::move(task)); },
+        });
   }
-  return directory;
+  const Duration period = watchdog ? watchdog->period() : std::chrono::seconds(1);
+  while (true) {
+    if (const auto signal = signals.wait(period)) return *signal;
+    program_log().tick();
+    if (!watchdog) continue;
+    const Timestamp now = clock.now();
+    if (watchdog->look(now)) manager.send("WATCHDOG=1");
+    if (const auto why = watchdog->concern(now); !why.empty()) {
+      log(LogLevel::kError, "watchdog.not_told", {kv("why", why)});
+    }
+  }
 }
 
 /// Starts the parts of a server one after the other; they end in the reverse order.
@@ -181,16 +193,16 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
 
   engine.start();
 
-  const auto state_directory = prepare_tokens(config, *listen);
-  if (!state_directory) {
-    complain(state_directory.error());
+  auto tokens = prepare_tokens(config.server);
+  if (!tokens) {
+    complain(tokens.error());
     return kExitNoPlace;
   }
   const double speed = replays ? options.speed : 1.0;
   const auto server =
       LiveServer::start(engine, {.http = server_options(config, *listen),
                                  .access = access_options(config),
-                                 .state_directory = *state_directory,
+                                 .state_directory = tokens->directory,
                                  .frame_period = Duration(static_cast<std::int64_t>(
                                      static_cast<double>(config.frames.period.count()) / speed))});
   if (!server) {
@@ -199,9 +211,14 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
   }
   log(LogLevel::kInfo, "server.listening",
       {kv("url", (*server)->url() + "/"), kv("source", feeds->what)});
+  announce(*tokens, (*server)->url());
 
-  const int signal = signals.wait();
+  ServiceNotifier manager = service_manager();
+  manager.send(fmt::format("READY=1\nSTATUS=Serving {} from {}", (*server)->url(), feeds->what));
+
+  const int signal = attend(signals, manager, engine, **server, *real_time);
   log(LogLevel::kInfo, "server.stopping", {kv("signal", signal)});
+  manager.send("STOPPING=1\nSTATUS=Finishing what is in flight");
   (*server)->stop(config.server.drain);
   log(LogLevel::kInfo, "server.stopped");
   program_log().finish();

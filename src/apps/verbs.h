@@ -17,6 +17,7 @@ namespace gpuvigil {
 [[nodiscard]] int run_watch(const WatchOptions& options);
 [[nodiscard]] int run_config_print(const std::string& path);
 [[nodiscard]] int run_config_validate(const std::string& path);
+[[nodiscard]] int run_doctor(const DoctorOptions& options);
 [[nodiscard]] int run_version(bool json);
 [[nodiscard]] int run_token_create(const TokenOptions& options);
 [[nodiscard]] int run_token_list(const TokenOptions& options);

@@ -49,18 +49,49 @@ std::unexpected<Error> system_failure(std::string_view path, std::string_view wh
   return fail(code, fmt::format("{}: {}: {}", path, what, std::strerror(error)));
 }
 
+Result<void> check_mode(const std::string& path, const struct stat& info, mode_t forbidden) {
+  if ((info.st_mode & forbidden) == 0) return {};
+  const bool may_read = (forbidden & S_IROTH) == 0;
+  return fail(Errc::kPermission,
+              fmt::format("{}: others may {} it (mode {:04o}); run: chmod go-{} '{}'", path,
+                          may_read ? "write" : "get at", info.st_mode & 07777U,
+                          may_read ? "w" : "rwx", path));
+}
+
 Result<void> check_owner(const std::string& path, const struct stat& info, mode_t forbidden) {
   if (info.st_uid != ::geteuid() && info.st_uid != 0) {
     return fail(Errc::kPermission,
                 fmt::format("{}: belongs to user {}; it must belong to user {} or root", path,
                             info.st_uid, ::geteuid()));
   }
-  if ((info.st_mode & forbidden) != 0) {
-    return fail(Errc::kPermission,
-                fmt::format("{}: others may get at it (mode {:04o}); run: chmod go-rwx '{}'", path,
-                            info.st_mode & 07777U, path));
+  return check_mode(path, info, forbidden);
+}
+
+/// What an open descriptor is; kInvalidArgument where that is no regular file.
+Result<struct stat> look_at(int descriptor, const std::string& path) {
+  struct stat info{};
+  if (::fstat(descriptor, &info) != 0) return system_failure(path, "cannot be looked at");
+  if (!S_ISREG(info.st_mode)) {
+    return fail(Errc::kInvalidArgument, fmt::format("{}: is not a regular file", path));
   }
-  return {};
+  return info;
+}
+
+Result<std::string> read_all(int descriptor, const std::string& path, std::size_t max_bytes) {
+  std::string text(max_bytes + 1, '\0');
+  std::size_t size = 0;
+  while (size < text.size()) {
+    const ssize_t got = ::read(descriptor, text.data() + size, text.size() - size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return system_failure(path, "cannot be read");
+    if (got == 0) break;
+    size += static_cast<std::size_t>(got);
+  }
+  if (size > max_bytes) {
+    return fail(Errc::kTooLarge, fmt::format("{}: larger than {} bytes", path, max_bytes));
+  }
+  text.resize(size);
+  return text;
 }
 
 Result<void> write_all(int descriptor, const std::string& path, std::string_view text) {
@@ -78,26 +109,18 @@ Result<void> write_all(int descriptor, const std::string& path, std::string_view
 Result<std::string> read_private_file(const std::string& path, std::size_t max_bytes) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
   if (!file) return system_failure(path, "cannot be opened");
-  struct stat info{};
-  if (::fstat(file.get(), &info) != 0) return system_failure(path, "cannot be looked at");
-  if (!S_ISREG(info.st_mode)) {
-    return fail(Errc::kInvalidArgument, fmt::format("{}: is not a regular file", path));
-  }
+  GPUVIGIL_TRY(const struct stat info, look_at(file.get(), path));
   GPUVIGIL_CHECK(check_owner(path, info, kOthers));
-  std::string text(max_bytes + 1, '\0');
-  std::size_t size = 0;
-  while (size < text.size()) {
-    const ssize_t got = ::read(file.get(), text.data() + size, text.size() - size);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return system_failure(path, "cannot be read");
-    if (got == 0) break;
-    size += static_cast<std::size_t>(got);
-  }
-  if (size > max_bytes) {
-    return fail(Errc::kTooLarge, fmt::format("{}: larger than {} bytes", path, max_bytes));
-  }
-  text.resize(size);
-  return text;
+  return read_all(file.get(), path, max_bytes);
+}
+
+Result<std::string> read_guarded_file(const std::string& path, GuardedFile options) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!file) return system_failure(path, "cannot be opened");
+  GPUVIGIL_TRY(const struct stat info, look_at(file.get(), path));
+  GPUVIGIL_CHECK(options.any_owner ? check_mode(path, info, S_IWGRP | S_IWOTH)
+                                   : check_owner(path, info, S_IWGRP | S_IWOTH));
+  return read_all(file.get(), path, options.max_bytes);
 }
 
 Result<void> write_private_file(const std::string& path, std::string_view text) {

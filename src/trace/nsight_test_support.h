@@ -97,14 +97,6 @@ inline std::string bytes_of(const std::string& path) {
 
 /// The folder of recorded data, which is no part of the repository: $GPUVIGIL_DATA, or beside the
 /// checkout. Absent: tests on it skip.
-inline std::optional<std::filesystem::path> recorded_data() {
-  const char* named = std::getenv("GPUVIGIL_DATA");
-  const std::filesystem::path folder =
-      named != nullptr ? std::filesystem::path(named)
-                       : std::filesystem::path(GPUVIGIL_SOURCE_DIR) / "../shared/data";
-  std::error_code ignored;
-  if (!std::filesystem::is_directory(folder, ignored)) return std::nullopt;
-  return std::filesystem::canonical(folder);
-}
+std::optional<std::filesystem::path> recorded_data();
 
 }  // namespace gpuvigil::testing_support

@@ -2,6 +2,7 @@
 """The verbs of the program: what they print, how they fail, which exit code says so."""
 import json
 import os
+import socket
 import subprocess
 import tempfile
 import unittest
@@ -83,7 +84,7 @@ class UsageTest(unittest.TestCase):
         code, out, _ = run("--help")
         self.assertEqual(code, 0)
         for verb in ("serve", "kernels", "report", "status", "alerts", "watch", "config",
-                     "version", "completion"):
+                     "version", "completion", "doctor"):
             self.assertIn(verb, out)
             self.assertEqual(run(verb, "--help")[0], 0)
         self.assertTrue(run("--version")[1].startswith("gpuvigil "))
@@ -137,6 +138,62 @@ class ConfigTest(unittest.TestCase):
     def test_bad_syntax_and_missing_files(self):
         self.assertIn(":1:", run("config", "validate", self.file("[[[\n"))[2])
         self.assertEqual(run("config", "validate", "/nonexistent.toml")[0], 5)
+
+
+class DoctorTest(unittest.TestCase):
+    def config(self, text):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        path = os.path.join(scratch.name, "c.toml")
+        with open(path, "w") as file:
+            file.write(text)
+        os.chmod(path, 0o644)
+        return path
+
+    def free_port(self):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return probe.getsockname()[1]
+
+    def checks(self, *args, env=None):
+        code, out, err = run("doctor", "--json", *args, env=env)
+        self.assertEqual(err, "")
+        report = json.loads(out)
+        return code, report["status"], {c["name"]: c for c in report["checks"]}
+
+    def test_nothing_that_fails_is_exit_0_and_what_fails_is_exit_1(self):
+        path = self.config(f'[server]\nlisten = "127.0.0.1:{self.free_port()}"\n')
+        code, status, checks = self.checks("--config", path)
+        self.assertEqual(code, 0, checks)
+        self.assertIn(status, ("ok", "warn"))
+        self.assertEqual(checks["configuration"]["found"], path)
+        code, status, checks = self.checks("--config", self.config("what = 1\n"))
+        self.assertEqual((code, status), (1, "fail"))
+        self.assertIn("what: unknown key", checks["configuration"]["found"])
+        self.assertTrue(checks["configuration"]["advice"])
+
+    def test_a_running_server_is_found_on_its_port(self):
+        with Server("--demo") as server:
+            path = self.config(f'[server]\nlisten = "127.0.0.1:{server.port}"\n')
+            code, _, checks = self.checks("--config", path)
+            self.assertEqual(code, 0, checks)
+            self.assertIn("answers at", checks["port"]["found"])
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            path = self.config(f'[server]\nlisten = "127.0.0.1:{other.getsockname()[1]}"\n')
+            code, _, checks = self.checks("--config", path)
+            self.assertEqual((code, checks["port"]["status"]), (1, "fail"))
+
+    def test_no_secret_is_printed(self):
+        canary = "canary-5f1d2c"
+        path = self.config(f'token = "{canary}"\n[alerts]\nwebhook = "http://u:{canary}@h/"\n'
+                           f'memory_percent = "{canary}"\n[log]\nlevel = "{canary}"\n')
+        for args in ((), ("--json",)):
+            code, out, err = run("doctor", "--config", path, *args,
+                                 env={"GPUVIGIL_TOKEN": canary, "SOME_SECRET": canary})
+            self.assertEqual(code, 1)
+            self.assertNotIn(canary, out + err)
 
 
 class ClientTest(unittest.TestCase):

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gpuvigil {
+
+/// What `gpuvigil doctor` looks at: this machine and this process as they are, without asking a
+/// driver and without changing anything.
+
+enum class CheckStatus {
+  kOk,
+  kWarn,  ///< It works, but less well than it could.
+  kFail,  ///< `gpuvigil serve` will not work.
+  kSkip,  ///< There is nothing to look at.
+};
+
+struct Finding {
+  CheckStatus status = CheckStatus::kOk;
+  std::string found;   ///< In a clause; never a secret.
+  std::string advice;  ///< What to do; empty where nothing has to be done.
+};
+
+struct DoctorContext {
+  std::string root;         ///< A folder that stands for "/" in tests.
+  std::string config_path;  ///< As serve's --config.
+
+  /// "/dev/kfd" below the root.
+  [[nodiscard]] std::string path(std::string_view absolute) const {
+    return root + std::string(absolute);
+  }
+};
+
+struct Check {
+  std::string_view name;  ///< Stable: scripts read it.
+  Finding (*look)(const DoctorContext& context);
+};
+
+/// All checks, in the order in which they are shown.
+[[nodiscard]] std::span<const Check> doctor_checks();
+
+struct CheckResult {
+  std::string_view name;
+  Finding finding;
+};
+
+[[nodiscard]] std::vector<CheckResult> examine(const DoctorContext& context);
+
+/// "ok", "warn", "fail" or "skip".
+[[nodiscard]] std::string_view status_name(CheckStatus status);
+
+/// A line for each check, and below it what to do.
+[[nodiscard]] std::string doctor_text(std::span<const CheckResult> results);
+/// {"status":"ok","checks":[{"name":"port","status":"ok","found":"...","advice":null}]}
+[[nodiscard]] std::string doctor_json(std::span<const CheckResult> results);
+
+// The checks of GPUs: what drivers of each maker have put into the file system.
+[[nodiscard]] Finding look_at_nvidia(const DoctorContext& context);
+[[nodiscard]] Finding look_at_amd(const DoctorContext& context);
+[[nodiscard]] Finding look_at_drm(const DoctorContext& context);
+
+}  // namespace gpuvigil

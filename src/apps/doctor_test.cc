@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/doctor.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "api/live_server.h"
+#include "base/json_reader.h"
+#include "engine/engine.h"
+#include "net/socket.h"
+
+namespace gpuvigil {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+/// A folder that stands for "/", with what a test puts into it.
+class Doctor : public testing::Test {
+ protected:
+  Doctor() {
+    std::string pattern = (fs::temp_directory_path() / "root.XXXXXX").string();
+    context_.root = ::mkdtemp(pattern.data());
+    ::chmod(context_.root.c_str(), 0755);
+    ::setenv("XDG_STATE_HOME", "/state", 1);
+  }
+  ~Doctor() override {
+    ::unsetenv("XDG_STATE_HOME");
+    fs::remove_all(context_.root);
+  }
+
+  void write(const std::string& path, std::string_view text = "") const {
+    fs::create_directories(fs::path(context_.path(path)).parent_path());
+    std::ofstream(context_.path(path)) << text;
+  }
+
+  void configure(std::string_view text) {
+    write("/config.toml", text);
+    context_.config_path = context_.path("/config.toml");
+  }
+
+  [[nodiscard]] Finding look(std::string_view name) const {
+    for (const Check& check : doctor_checks()) {
+      if (check.name == name) return check.look(context_);
+    }
+    ADD_FAILURE() << "no such check: " << name;
+    return {};
+  }
+
+  void expect(std::string_view name, CheckStatus status, std::string_view found) const {
+    const Finding finding = look(name);
+    EXPECT_EQ(finding.status, status) << name << ": " << finding.found;
+    EXPECT_THAT(finding.found, HasSubstr(std::string(found)));
+    EXPECT_EQ(finding.advice.empty(), status == CheckStatus::kOk || status == CheckStatus::kSkip)
+        << name << ": " << finding.advice;
+  }
+
+  DoctorContext context_;
+};
+
+TEST_F(Doctor, ABareMachineHasNoGpuAndThatIsNoFailure) {
+  for (const auto* name : {"nvidia", "amd", "drm", "container", "state"}) {
+    expect(name, CheckStatus::kSkip, "no");
+  }
+}
+
+TEST_F(Doctor, WhatIsMissingOfAnNvidiaDriverIsNamed) {
+  write("/dev/nvidia0");
+  write("/dev/nvidia1");
+  write("/dev/nvidiactl");
+  write("/dev/nvidia-uvm");
+  expect("nvidia", CheckStatus::kWarn, "2 device nodes, but no libnvidia-ml.so.1");
+  write("/usr/lib/x86_64-linux-gnu/libnvidia-ml.so.1");
+  write("/proc/driver/nvidia/version", "NVRM version: NVIDIA UNIX 580.65\x1b[2J\nGCC version\n");
+  expect("nvidia", CheckStatus::kOk, "NVRM version: NVIDIA UNIX 580.65\uFFFD[2J");
+  fs::remove(context_.path("/dev/nvidia0"));
+  fs::remove(context_.path("/dev/nvidia1"));
+  expect("nvidia", CheckStatus::kWarn, "but no /dev/nvidia0");
+  EXPECT_THAT(look("nvidia").advice, HasSubstr("nvidia-modprobe"));
+}
+
+TEST_F(Doctor, ANodeThatThisUserMayNotOpenIsNamed) {
+  write("/dev/kfd");
+  write("/dev/dri/renderD128");
+  write("/dev/dri/card0");
+  expect("amd", CheckStatus::kOk, "/dev/kfd");
+  expect("drm", CheckStatus::kOk, "/dev/dri/renderD128");
+  ::chmod(context_.path("/dev/kfd").c_str(), 0);
+  ::chmod(context_.path("/dev/dri/renderD128").c_str(), 0);
+  const auto is_locked = [&] {  // in a child, which may stop being root
+    if (::geteuid() == 0 && ::setresuid(65534, 65534, 65534) != 0) std::exit(2);
+    const bool told = look("amd").found == "/dev/kfd cannot be opened" &&
+                      look("drm").found == "/dev/dri/renderD128 cannot be opened";
+    std::exit(told ? 0 : 1);
+  };
+  EXPECT_EXIT(is_locked(), testing::ExitedWithCode(0), "");
+}
+
+TEST_F(Doctor, LibrariesAreFoundWhereTheLoaderWouldLook) {
+  write("/opt/rocm/lib/libamd_smi.so.26.0");
+  expect("amd", CheckStatus::kWarn, "/opt/rocm/lib/libamd_smi.so.26.0, but no /dev/kfd");
+  write("/dev/nvidia0");
+  write("/dev/nvidiactl");
+  write("/odd/libnvidia-ml.so.1");
+  ::setenv("LD_LIBRARY_PATH", ":/odd", 1);
+  expect("nvidia", CheckStatus::kOk, "/odd/libnvidia-ml.so.1");
+  ::unsetenv("LD_LIBRARY_PATH");
+}
+
+TEST_F(Doctor, AWrongConfigurationFailsWithEachMistake) {
+  configure("[server]\nlisten = 'nowhere'\n[what]\nx = 1\n");
+  expect("configuration", CheckStatus::kFail, ":2: server.listen");
+  EXPECT_THAT(look("configuration").found, HasSubstr(":3: what"));
+  configure("");
+  expect("configuration", CheckStatus::kOk, context_.config_path);
+  ::chmod(context_.config_path.c_str(), 0666);
+  expect("configuration", CheckStatus::kFail, "others may write it");
+}
+
+TEST_F(Doctor, AStateDirectoryThatOthersMayWriteFails) {
+  fs::create_directories(context_.path("/state/gpuvigil"));
+  ::chmod(context_.path("/state/gpuvigil").c_str(), 0777);
+  expect("state", CheckStatus::kFail, "mode 0777");
+  ::chmod(context_.path("/state/gpuvigil").c_str(), 0700);
+  expect("state", CheckStatus::kOk, "/state/gpuvigil, mode 0700");
+  fs::remove(context_.path("/state/gpuvigil"));
+  write("/state/gpuvigil");
+  expect("state", CheckStatus::kFail, "no directory");
+}
+
+TEST_F(Doctor, ThePortIsFreeOrSomebodysOrOurs) {
+  const auto at = Endpoint::parse("127.0.0.1", 0);
+  ASSERT_TRUE(at);
+  auto taken = listen_on(*at);
+  ASSERT_TRUE(taken);
+  const std::string address = Endpoint::local(taken->get()).to_string();
+  configure(fmt::format("[server]\nlisten = '{}'\n", address));
+  expect("port", CheckStatus::kFail, address);
+  taken->reset();
+  expect("port", CheckStatus::kOk, address + " is free");
+
+  const SystemClock clock;
+  Engine engine({}, clock);
+  engine.start();
+  const auto server = LiveServer::start(engine, {.http = {.port = 0}});
+  ASSERT_TRUE(server) << server.error().message;
+  configure(fmt::format("[server]\nlisten = '127.0.0.1:{}'\n", (*server)->port()));
+  expect("port", CheckStatus::kOk, "answers at http://127.0.0.1:");
+  (*server)->stop(std::chrono::seconds(1));
+  engine.stop();
+}
+
+TEST_F(Doctor, ALimitOfFilesBelowThatOfConnectionsIsAWarning) {
+  configure("[limits]\nconnections = 1\n");
+  expect("open_files", CheckStatus::kOk, "limits.connections = 1");
+  configure("[limits]\nconnections = 100000\n");
+  const Finding finding = look("open_files");
+  if (finding.status == CheckStatus::kWarn) {
+    EXPECT_THAT(finding.advice, HasSubstr("ulimit -n 100064"));
+  } else {
+    EXPECT_EQ(finding.status, CheckStatus::kOk);
+  }
+}
+
+TEST_F(Doctor, LimitsOfTheControlGroupAreRead) {
+  write("/proc/self/cgroup", "1:name=systemd:/x\n0::/pods/one\n");
+  write("/sys/fs/cgroup/pods/one/memory.max", "max\n");
+  write("/sys/fs/cgroup/pods/memory.max", "67108864\n");
+  write("/sys/fs/cgroup/pods/one/cpu.max", "150000 100000\n");
+  expect("container", CheckStatus::kWarn, "memory 64 MiB, 1.50 processors");
+  write("/sys/fs/cgroup/pods/one/memory.max", "1073741824\n");
+  expect("container", CheckStatus::kOk, "memory 1024 MiB");
+  write("/proc/self/cgroup", "0::/\n");
+  write("/.dockerenv");
+  expect("container", CheckStatus::kOk, "memory unlimited, processors unlimited");
+}
+
+TEST_F(Doctor, ASlowClockSourceIsAWarning) {
+  const std::string path = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
+  write(path, "acpi_pm\n");
+  expect("clock", CheckStatus::kWarn, "clock source acpi_pm");
+  EXPECT_THAT(look("clock").advice, HasSubstr("clocksource=tsc"));
+  write(path, "tsc\n");
+  EXPECT_THAT(look("clock").found, HasSubstr("clock source tsc"));
+}
+
+TEST_F(Doctor, TextHasALineACheckAndJsonIsReadBack) {
+  const std::vector<CheckResult> results = {
+      {"first", {CheckStatus::kOk, "fine\x1b[2J", ""}},
+      {"second", {CheckStatus::kWarn, "one\ntwo", "mend it"}},
+      {"third", {CheckStatus::kSkip, "nothing", ""}},
+  };
+  EXPECT_EQ(doctor_text(results),
+            "ok    first         fine\uFFFD[2J\n"
+            "warn  second        one\n"
+            "                    two\n"
+            "                    -> mend it\n"
+            "skip  third         nothing\n");
+  const auto json = parse_json(doctor_json(results), 1 << 20);
+  ASSERT_TRUE(json);
+  EXPECT_EQ((*json)["status"].string_or(""), "warn");
+  const auto& checks = *(*json)["checks"].as_array();
+  ASSERT_EQ(checks.size(), 3U);
+  EXPECT_TRUE(checks[0]["advice"].is_null());
+  EXPECT_EQ(checks[1]["advice"].string_or(""), "mend it");
+  EXPECT_EQ(checks[2]["status"].string_or(""), "skip");
+}
+
+TEST_F(Doctor, EveryCheckHasANameAndAnAnswer) {
+  const auto results = examine(context_);
+  std::vector<std::string_view> names;
+  for (const auto& [name, finding] : results) {
+    names.push_back(name);
+    EXPECT_FALSE(finding.found.empty()) << name;
+  }
+  std::ranges::sort(names);
+  EXPECT_EQ(std::ranges::adjacent_find(names), names.end());
+}
+
+}  // namespace
+}  // namespace gpuvigil
