@@ -6,12 +6,12 @@
 
 #include <fmt/format.h>
 
+#include "api/static_files.h"
 #include "api/write_routes.h"
 #include "base/version.h"
 #include "views/html_view.h"
 #include "views/json_views.h"
 #include "views/json_writer.h"
-#include "views/status_page.h"
 #include "views/text_view.h"
 
 namespace gpuvigil {
@@ -128,15 +128,10 @@ std::optional<HttpResponse> get_version(RouteContext&) {
   return reply(std::move(body));
 }
 
-/// A file of the status page; the routes name exactly those that there are.
-std::optional<HttpResponse> get_page_file(RouteContext& context) {
-  for (const StatusPageFile& file : status_page_files()) {
-    if (file.path != context.request.path) continue;
-    HttpResponse response = reply(std::string(file.body), file.content_type);
-    response.headers.emplace_back("Content-Security-Policy", kStatusPagePolicy);
-    return response;
-  }
-  return problem(404, "this build has no status page");
+/// A built-in file; the routes name exactly those that there may be.
+std::optional<HttpResponse> get_file(RouteContext& context) {
+  auto file = static_file(context.request.path, context.request.header("accept-encoding"));
+  return file ? *std::move(file) : problem(404, "this build has no such page");
 }
 
 std::optional<HttpResponse> needs_upgrade(RouteContext&) {
@@ -167,11 +162,17 @@ constexpr std::array kRoutes = {
     Route{Method::kGet, "/healthz", kPublic, get_healthz, false, "Is the process alive?"},
     Route{Method::kGet, "/readyz", kPublic, get_readyz, false, "Is there a frame to tell of?"},
     Route{Method::kGet, "/version", kPublic, get_version, false, "Version of program and API."},
-    Route{Method::kGet, "/", kPublic, get_page_file, false, "The status page."},
-    Route{Method::kGet, "/status.js", kPublic, get_page_file, false, "Its script."},
-    Route{Method::kGet, "/status.css", kPublic, get_page_file, false, "Its style."},
-    Route{Method::kGet, "/login", kPublic, get_page_file, false, "Where a browser shows a token."},
-    Route{Method::kGet, "/login.js", kPublic, get_page_file, false, "Its script."},
+    Route{Method::kGet, "/", kPublic, get_file, false, "The status page."},
+    Route{Method::kGet, "/status.js", kPublic, get_file, false, "Its script."},
+    Route{Method::kGet, "/status.css", kPublic, get_file, false, "Its style."},
+    Route{Method::kGet, "/api/v1/openapi.json", kPublic, get_file, false, "The contract."},
+    Route{Method::kGet, "/docs", kPublic, get_file, false, "A page to read and try it."},
+    Route{Method::kGet, "/docs/docs.js", kPublic, get_file, false, "Its script."},
+    Route{Method::kGet, "/docs/docs.css", kPublic, get_file, false, "Its style."},
+    Route{Method::kGet, "/docs/swagger-ui-bundle.js", kPublic, get_file, false, "Swagger UI."},
+    Route{Method::kGet, "/docs/swagger-ui.css", kPublic, get_file, false, "Its style."},
+    Route{Method::kGet, "/login", kPublic, get_file, false, "Where a browser shows a token."},
+    Route{Method::kGet, "/login.js", kPublic, get_file, false, "Its script."},
 };
 
 /// What stands for a `{name}` in the last segment, or an empty text for an equal path.
