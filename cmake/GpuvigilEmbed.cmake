@@ -49,7 +49,8 @@ function(gpuvigil_npm_folder folder variable)
                     WORKING_DIRECTORY "${to}" RESULT_VARIABLE failed
                     OUTPUT_VARIABLE output ERROR_VARIABLE output)
     if(failed)
-      message(FATAL_ERROR "npm could not install what ${folder}/package-lock.json names:\n${output}\n"
+      message(FATAL_ERROR "npm could not install what package-lock.json of ${folder} names:\n"
+                          "${output}\n"
                           "Without a network configure with -DGPUVIGIL_WITH_API_DOCS=OFF")
     endif()
     file(WRITE "${stamp}" "${wanted}")

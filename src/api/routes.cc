@@ -103,6 +103,12 @@ std::optional<HttpResponse> get_report(RouteContext& context) {
   return page;
 }
 
+std::optional<HttpResponse> get_system(RouteContext& context) {
+  ParameterReader in(context.request, context.frame);
+  if (const auto errors = in.finish(); !errors.empty()) return bad_parameters(errors);
+  return reply(context.describe_system());
+}
+
 std::optional<HttpResponse> get_healthz(RouteContext&) {
   return reply("ok\n", kPlainText);
 }
@@ -156,6 +162,7 @@ constexpr std::array kRoutes = {
           "Executions that a program tells of."},
     Route{Method::kPost, "/api/v1/gpu/samples", kIngest, post_samples, false,
           "Readings of devices that a program tells of."},
+    Route{Method::kGet, "/api/v1/system", kRead, get_system, false, "What this server costs."},
     Route{Method::kGet, "/api/v1/session", kCaller, get_session, false, "Who asks, and may what?"},
     Route{Method::kPost, "/api/v1/session", kCaller, post_session, false, "Log a browser in."},
     Route{Method::kDelete, "/api/v1/session", kCaller, delete_session, false, "Log it out."},
@@ -199,6 +206,28 @@ HttpResponse reply(std::string body, std::string_view content_type) {
 
 HttpResponse bad_parameters(const std::vector<ParameterError>& errors) {
   return problem(400, "some parameters are not understood", errors);
+}
+
+std::string_view method_name(Method method) {
+  switch (method) {
+    case Method::kGet:
+      return "GET";
+    case Method::kHead:
+      return "HEAD";
+    case Method::kPost:
+      return "POST";
+    case Method::kPut:
+      return "PUT";
+    case Method::kPatch:
+      return "PATCH";
+    case Method::kDelete:
+      return "DELETE";
+    case Method::kOptions:
+      return "OPTIONS";
+    case Method::kOther:
+      break;
+  }
+  return "OTHER";
 }
 
 std::span<const Route> routes() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <expected>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,6 +24,7 @@ struct RouteContext {
   const Caller& caller;
   Deferral& deferral;
   std::string_view path_parameter;  ///< What stood for `{...}` in the path; empty without one.
+  const std::function<std::string()>& describe_system;  ///< The body of GET /system.
   bool draining = false;
 };
 
@@ -38,6 +40,9 @@ struct Route {
   bool per_frame;  ///< The answer depends on frame and query only, so it may be shared.
   std::string_view summary;
 };
+
+/// "GET"; "OTHER" for what no route has.
+[[nodiscard]] std::string_view method_name(Method method);
 
 /// Every route there is; api/openapi.yaml says the same.
 [[nodiscard]] std::span<const Route> routes();

@@ -8,6 +8,7 @@
 
 #include "api/gate.h"
 #include "api/problem.h"
+#include "api/system_json.h"
 #include "base/log.h"
 
 namespace gpuvigil {
@@ -16,33 +17,11 @@ namespace {
 constexpr std::string_view kStreamPath = "/api/v1/gpu/stream";
 constexpr std::size_t kMaxCachedAnswers = 64;
 
-std::string_view method_name(Method method) {
-  switch (method) {
-    case Method::kGet:
-      return "GET, HEAD";
-    case Method::kHead:
-      return "HEAD";
-    case Method::kPost:
-      return "POST";
-    case Method::kPut:
-      return "PUT";
-    case Method::kPatch:
-      return "PATCH";
-    case Method::kDelete:
-      return "DELETE";
-    case Method::kOptions:
-      return "OPTIONS";
-    case Method::kOther:
-      break;
-  }
-  return "";
-}
-
 HttpResponse method_not_allowed(const std::vector<Method>& allowed) {
   std::string list;
   for (const Method method : allowed) {
     if (!list.empty()) list += ", ";
-    list += method_name(method);
+    list += method == Method::kGet ? "GET, HEAD" : method_name(method);
   }
   HttpResponse response = problem(405, fmt::format("this path takes {}", list));
   response.headers.emplace_back("Allow", std::move(list));
@@ -67,7 +46,9 @@ Service::Service(Engine& engine, Access& access, Duration frame_period)
     : engine_(engine),
       access_(access),
       hub_([&engine] { return engine.frame(); }, [&engine] { engine.request_peek(); },
-           frame_period) {}
+           frame_period),
+      started_(engine.clock().now()),
+      stats_(routes().size()) {}
 
 std::variant<Caller, HttpResponse> Service::admit(const Credentials& credentials,
                                                   RouteAccess access) {
@@ -91,11 +72,57 @@ HttpResponse Service::lost(const HttpRequest& request, const RouteMatch& match) 
 }
 
 std::optional<HttpResponse> Service::handle(const HttpRequest& request, Deferral& deferral) {
+  const auto began = std::chrono::steady_clock::now();
   const RouteMatch match = match_route(request.method, request.path);
+  auto response = answer(request, match, deferral);
+  note(request, match.route, response ? response->status : 0,
+       std::chrono::steady_clock::now() - began);
+  return response;
+}
+
+std::optional<HttpResponse> Service::answer(const HttpRequest& request, const RouteMatch& match,
+                                            Deferral& deferral) {
   if (match.route == nullptr) return lost(request, match);
   auto admitted = admit(credentials_of(request), match.route->access);
   if (auto* refusal = std::get_if<HttpResponse>(&admitted)) return std::move(*refusal);
   return serve(request, match, std::get<Caller>(admitted), deferral);
+}
+
+void Service::note(const HttpRequest& request, const Route* route, unsigned status, Duration took) {
+  if (route != nullptr) stats_[static_cast<std::size_t>(route - routes().data())].add(status, took);
+  const bool failed = status >= 500 && status != 503;
+  const LogLevel level = failed ? LogLevel::kError : LogLevel::kDebug;
+  if (!program_log().is_enabled(level)) return;
+  log(level, "http.request",
+      {kv("id", request.id), kv("client", request.remote),
+       kv("method", method_name(request.method)), kv("path", request.path), kv("status", status),
+       kv("ms", std::chrono::duration<double, std::milli>(took).count())});
+}
+
+void Service::tell_refusals() {
+  const Access::Counters& now = access_.counters();
+  if (now.denied == told_.denied && now.limited == told_.limited) return;
+  log(LogLevel::kWarn, "http.refused",
+      {kv("unauthorized", now.denied - told_.denied), kv("too_many", now.limited - told_.limited)});
+  told_ = now;
+}
+
+std::string Service::describe_system() const {
+  const auto frame = engine_.frame();
+  const Timestamp now = engine_.clock().now();
+  const ProcessStats process = read_process_stats();
+  return system_json({.now = now,
+                      .uptime = now - started_,
+                      .process = process,
+                      .http = http_stats_ ? http_stats_() : HttpServerStats(),
+                      .stream_groups = hub_.groups(),
+                      .access = access_,
+                      .routes = routes(),
+                      .requests = stats_,
+                      .engine = engine_.stats(),
+                      .frame_period = engine_.frame_period(),
+                      .frame = *frame,
+                      .log = program_log().stats()});
 }
 
 std::optional<HttpResponse> Service::serve(const HttpRequest& request, const RouteMatch& match,
@@ -108,6 +135,7 @@ std::optional<HttpResponse> Service::serve(const HttpRequest& request, const Rou
                        .caller = caller,
                        .deferral = deferral,
                        .path_parameter = match.path_parameter,
+                       .describe_system = describe_system_,
                        .draining = draining_};
   if (!match.route->per_frame) return match.route->handle(context);
 
@@ -142,6 +170,7 @@ std::variant<StreamAccepted, HttpResponse> Service::upgrade(const HttpRequest& r
 
 void Service::refresh_access() {
   constexpr std::uint64_t kLookForExpired = 10;  // rounds
+  tell_refusals();
   const std::string before = access_.problem();
   const bool changed = access_.refresh();
   if (!access_.problem().empty() && access_.problem() != before) {

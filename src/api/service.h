@@ -6,12 +6,15 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "api/request_stats.h"
 #include "api/routes.h"
 #include "api/stream_hub.h"
 #include "auth/access.h"
 #include "engine/engine.h"
 #include "net/http.h"
+#include "net/http_server.h"
 
 namespace gpuvigil {
 
@@ -36,8 +39,11 @@ class Service final : public HttpHandler {
 
   [[nodiscard]] StreamHub& hub() { return hub_; }
 
-  /// Looks whether tokens have changed, and closes the streams of those that are gone. To be called
-  /// about once a second.
+  /// Where GET /system learns what the server in front of this has done; before its first request.
+  void set_http_stats(std::function<HttpServerStats()> stats) { http_stats_ = std::move(stats); }
+
+  /// Looks whether tokens have changed, closes the streams of those that are gone, and logs how
+  /// many callers were refused. To be called about once a second.
   void refresh_access();
 
   /// From now on /readyz says no. Any thread.
@@ -51,14 +57,26 @@ class Service final : public HttpHandler {
   std::variant<Caller, HttpResponse> admit(const Credentials& credentials, RouteAccess access);
   /// The answer where there is no such path, or not with this method.
   HttpResponse lost(const HttpRequest& request, const RouteMatch& match);
+  std::optional<HttpResponse> answer(const HttpRequest& request, const RouteMatch& match,
+                                     Deferral& deferral);
   std::optional<HttpResponse> serve(const HttpRequest& request, const RouteMatch& match,
                                     const Caller& caller, Deferral& deferral);
+  /// Counts and logs a request of that route; of none: null. `status` 0: the answer comes later.
+  void note(const HttpRequest& request, const Route* route, unsigned status, Duration took);
+  /// Once a second one line for all who were refused: it must not be theirs to fill the log.
+  void tell_refusals();
+  [[nodiscard]] std::string describe_system() const;
 
   Engine& engine_;
   Access& access_;
   StreamHub hub_;
   std::atomic<bool> draining_{false};
-  std::uint64_t rounds_ = 0;                   ///< Of refresh_access().
+  const Timestamp started_;          ///< On the engine's clock.
+  std::uint64_t rounds_ = 0;         ///< Of refresh_access().
+  std::vector<RequestStats> stats_;  ///< One a route, in their order.
+  Access::Counters told_;            ///< Of the refusals, what the log has been told.
+  std::function<HttpServerStats()> http_stats_;
+  const std::function<std::string()> describe_system_ = [this] { return describe_system(); };
   std::shared_ptr<const Frame> cached_frame_;  ///< Whose answers `cache_` holds.
   std::map<std::string, HttpResponse, std::less<>> cache_;
 };

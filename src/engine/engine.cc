@@ -83,6 +83,10 @@ struct Engine::Impl {
   std::atomic<std::uint64_t> refused{0};
   std::atomic<bool> peek_requested{false};
   std::atomic<bool> finished{false};  ///< Every source is.
+  struct {
+    std::atomic<std::uint64_t> edges{0}, peeks{0};
+    std::atomic<std::int64_t> last_build_ns{0}, longest_build_ns{0};
+  } counted;  ///< Written by the engine's thread alone.
   std::thread thread;
 
   // Below: the engine's thread only.
@@ -131,6 +135,9 @@ std::shared_ptr<Frame> Engine::Impl::build(Timestamp until, bool is_edge) {
   finished = all_finished && !sources.empty();
   last_build_end = std::chrono::steady_clock::now();
   last_build_cost = last_build_end - began;
+  counted.last_build_ns = last_build_cost.count();
+  counted.longest_build_ns = std::max(counted.longest_build_ns.load(), last_build_cost.count());
+  ++(is_edge ? counted.edges : counted.peeks);
   return frame;
 }
 
@@ -310,6 +317,14 @@ bool Engine::submit(Submission submission, std::function<void()> visible) {
 
 void Engine::count_refused() {
   impl_->refused.fetch_add(1, std::memory_order_relaxed);
+}
+
+EngineStats Engine::stats() const {
+  const auto& counted = impl_->counted;
+  return {.edges = counted.edges,
+          .peeks = counted.peeks,
+          .last_build = Duration(counted.last_build_ns),
+          .longest_build = Duration(counted.longest_build_ns)};
 }
 
 const Clock& Engine::clock() const {

@@ -26,6 +26,14 @@ struct EngineOptions {
   std::string no_device_reason;  ///< Shown while there is no device.
 };
 
+/// What closing frames has cost so far.
+struct EngineStats {
+  std::uint64_t edges = 0;  ///< Frames closed.
+  std::uint64_t peeks = 0;
+  Duration last_build{};  ///< Of an edge or a peek, sources included.
+  Duration longest_build{};
+};
+
 /// The one writer: closes a frame at every edge of its timeline and publishes it.
 ///
 ///     sources --feed--> monitor --build--> frame --alerts--> published --> listeners
@@ -95,6 +103,8 @@ class Engine {
 
   /// Counts a recording call that was refused for its arguments.
   void count_refused();
+
+  [[nodiscard]] EngineStats stats() const;
 
   [[nodiscard]] const Clock& clock() const;
   [[nodiscard]] Duration frame_period() const;  ///< On the timeline.

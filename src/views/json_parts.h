@@ -26,6 +26,9 @@ void write_kernel(JsonWriter& json, const KernelStats& stats);
 /// The fields of that row, without their braces.
 void write_kernel_fields(JsonWriter& json, const KernelStats& stats);
 
+/// Every kind of loss with its count, as an object.
+void write_losses(JsonWriter& json, const LossCounters& losses);
+
 void write_window(JsonWriter& json, const CoveredWindow& window);
 
 void write_alert(JsonWriter& json, const Alert& alert);

@@ -6,6 +6,19 @@
 #include "views/json_views.h"
 
 namespace gpuvigil {
+
+namespace detail {
+
+void write_losses(JsonWriter& json, const LossCounters& losses) {
+  json.begin_object();
+  for (const LossInfo& info : kLosses) {
+    json.key(info.name);
+    json.number(losses[info.loss]);
+  }
+  json.end_object();
+}
+
+}  // namespace detail
 namespace detail {
 namespace {
 
@@ -56,15 +69,6 @@ void write_summary(JsonWriter& json, const Frame& frame) {
   json.end_object();
 }
 
-void write_losses(JsonWriter& json, const LossCounters& losses) {
-  json.begin_object();
-  for (const LossInfo& info : kLosses) {
-    json.key(info.name);
-    json.number(losses[info.loss]);
-  }
-  json.end_object();
-}
-
 void write_report(JsonWriter& json, const Frame& frame, const KernelList& top) {
   json.begin_object();
   write_stamp(json, frame);
@@ -85,7 +89,7 @@ void write_report(JsonWriter& json, const Frame& frame, const KernelList& top) {
   json.key("summary");
   write_summary(json, frame);
   json.key("losses");
-  write_losses(json, frame.losses);
+  detail::write_losses(json, frame.losses);
   write_window(json, top.window);
   json.end_object();
 }

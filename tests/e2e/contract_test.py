@@ -66,7 +66,9 @@ class ContractTest(unittest.TestCase):
                 ("/api/v1/gpu/kernels", {"since": "1m", "device": [0, 1]}, "Kernels"),
                 ("/api/v1/gpu/kernels", {"device": [0, 1], "sort_by": "p99_time"}, "Kernels"),
                 ("/api/v1/gpu/alerts", {"state": "all"}, "Alerts"),
-                ("/api/v1/gpu/report", {}, "Report")):
+                ("/api/v1/gpu/report", {}, "Report"),
+                ("/api/v1/session", {}, "Session"),
+                ("/api/v1/system", {}, "System")):
             with self.subTest(path=path, query=query):
                 check(self.server.json(path, **query), name)
 
