@@ -54,17 +54,36 @@ std::string to_string(const std::optional<Rate>& rate) {
   return rate ? to_string(*rate) : "off";
 }
 
+/// A text as TOML, whatever it holds (TOML 1.0, basic strings).
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (byte < 0x20 || byte == 0x7F) {
+      out += fmt::format("\\u{:04X}", byte);
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
 std::string format_server(const Config::Server& server) {
   std::string out = fmt::format(
-      "[server]\nlisten = \"{}\"\ndrain = \"{}\"\nauth = \"{}\"\nrate_limit = \"{}\"\n"
+      "[server]\nlisten = {}\ndrain = \"{}\"\nauth = \"{}\"\nrate_limit = \"{}\"\n"
       "session_rate_limit = \"{}\"\n",
-      server.listen, format_span(server.drain), to_string(server.auth),
+      quoted(server.listen), format_span(server.drain), to_string(server.auth),
       to_string(server.rate_limit), to_string(server.session_rate_limit));
   if (!server.hosts.empty()) {
-    out += fmt::format("hosts = [\"{}\"]\n", fmt::join(server.hosts, "\", \""));
+    std::vector<std::string> hosts;
+    for (const std::string& host : server.hosts) hosts.push_back(quoted(host));
+    out += fmt::format("hosts = [{}]\n", fmt::join(hosts, ", "));
   }
   if (!server.state_directory.empty()) {
-    out += fmt::format("state_directory = \"{}\"\n", server.state_directory);
+    out += fmt::format("state_directory = {}\n", quoted(server.state_directory));
   }
   return out;
 }

@@ -72,6 +72,7 @@ Result<JsonValue> parse_json(std::string_view text, std::size_t max_bytes) {
     return fail(Errc::kTooLarge,
                 fmt::format("{} bytes of JSON, at most {} are read", text.size(), max_bytes));
   }
+  if (text.empty()) return fail(Errc::kCorrupt, "not JSON: there is nothing");
   simdjson::dom::parser parser;
   if (const auto error = parser.allocate(std::max<std::size_t>(text.size(), 1), kMaxDepth)) {
     return fail(Errc::kInternal, simdjson::error_message(error));
