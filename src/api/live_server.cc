@@ -43,7 +43,7 @@ void LiveServer::stop(Duration grace) {
 }
 
 std::string LiveServer::url() const {
-  return "http://" + http_->endpoint();
+  return http_->url();
 }
 
 }  // namespace gpuvigil

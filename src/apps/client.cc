@@ -57,6 +57,10 @@ Error refusal(unsigned status, std::string_view body) {
   return {code_of_status(status), std::move(text)};
 }
 
+HttpClientOptions http_options(const ClientOptions& client) {
+  return {.timeout = kPatience, .ca_file = client.ca_file};
+}
+
 std::string without_slash(std::string_view server) {
   while (server.ends_with('/')) server.remove_suffix(1);
   return std::string(server);
@@ -72,22 +76,22 @@ std::string query_string(const ApiParameters& parameters) {
   return out;
 }
 
-Result<std::string> ask(const std::string& server, std::string_view path,
+Result<std::string> ask(const ClientOptions& client, std::string_view path,
                         const ApiParameters& parameters) {
   const std::string url =
-      fmt::format("{}{}{}", without_slash(server), path, query_string(parameters));
-  GPUVIGIL_TRY(ClientResponse response, http_get(url, kPatience));
+      fmt::format("{}{}{}", without_slash(client.server), path, query_string(parameters));
+  GPUVIGIL_TRY(ClientResponse response, http_get(url, http_options(client)));
   if (response.status != 200) {
     return std::unexpected(refusal(response.status, response.body));
   }
   return std::move(response.body);
 }
 
-Result<void> watch(const std::string& server, const ApiParameters& parameters,
+Result<void> watch(const ClientOptions& client, const ApiParameters& parameters,
                    const std::function<Result<bool>(const std::string&)>& on_message) {
   const std::string url =
-      fmt::format("{}/api/v1/gpu/stream{}", without_slash(server), query_string(parameters));
-  GPUVIGIL_TRY(auto stream, StreamClient::connect(url, kPatience));
+      fmt::format("{}/api/v1/gpu/stream{}", without_slash(client.server), query_string(parameters));
+  GPUVIGIL_TRY(auto stream, StreamClient::connect(url, http_options(client)));
   while (true) {
     GPUVIGIL_TRY(const auto message, stream->next(kStreamPatience));
     if (!message) return fail(Errc::kUnavailable, "the server closed the stream");

@@ -13,12 +13,12 @@ namespace gpuvigil {
 /// Asks a running server; gives the body of its answer.
 /// Errors: kUnavailable (cannot connect), kTimeout, kInvalidArgument, kNotFound or kPermission with
 /// what the server's problem says.
-[[nodiscard]] Result<std::string> ask(const std::string& server, std::string_view path,
+[[nodiscard]] Result<std::string> ask(const ClientOptions& client, std::string_view path,
                                       const ApiParameters& parameters);
 
 /// Follows the stream: `on_message` sees each message until it says false.
 /// Errors: as ask(), and those of `on_message`; kUnavailable when the server goes away.
-[[nodiscard]] Result<void> watch(const std::string& server, const ApiParameters& parameters,
+[[nodiscard]] Result<void> watch(const ClientOptions& client, const ApiParameters& parameters,
                                  const std::function<Result<bool>(const std::string&)>& on_message);
 
 /// "?name=%2Agemm%2A&limit=5"; empty for no parameters.

@@ -10,6 +10,7 @@ namespace gpuvigil {
 /// What the command line said, as far as a verb needs it. An empty text: not said.
 struct ClientOptions {
   std::string server = "http://127.0.0.1:8080";
+  std::string ca_file;  ///< Whom to trust with https; empty: whom this system trusts.
   bool json = false;
 };
 
@@ -44,6 +45,8 @@ struct WatchOptions {
 struct ServeOptions {
   std::string config;
   std::string listen;
+  std::string tls_certificate;
+  std::string tls_key;
   std::vector<std::string> replay;
   bool demo = false;
   bool loop = false;

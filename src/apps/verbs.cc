@@ -39,7 +39,7 @@ int show(const std::string& answer, bool as_json, TableOf table) {
 
 int ask_and_show(const ClientOptions& client, std::string_view path,
                  const ApiParameters& parameters, TableOf table) {
-  const auto answer = ask(client.server, path, parameters);
+  const auto answer = ask(client, path, parameters);
   if (!answer) return complain(answer.error());
   return show(*answer, client.json, table);
 }
@@ -106,7 +106,7 @@ int run_report(const ReportOptions& options) {
   if (!options.traces.empty()) return report_of_traces(options);
   std::string format = options.format.empty() ? "text" : options.format;
   if (options.client.json) format = "json";
-  const auto answer = ask(options.client.server, "/api/v1/gpu/report", {{"format", format}});
+  const auto answer = ask(options.client, "/api/v1/gpu/report", {{"format", format}});
   if (!answer) return complain(answer.error());
   const auto done = print(format == "json" ? *answer + "\n" : *answer);
   return done ? kExitOk : complain(done.error());
@@ -122,8 +122,8 @@ int run_alerts(const ListOptions& options) {
 
 int run_watch(const WatchOptions& options) {
   std::size_t shown = 0;
-  const auto watched = watch(
-      options.client.server, options.parameters, [&](const std::string& text) -> Result<bool> {
+  const auto watched =
+      watch(options.client, options.parameters, [&](const std::string& text) -> Result<bool> {
         if (options.client.json) {
           GPUVIGIL_CHECK(print(text + "\n"));
         } else {
