@@ -33,6 +33,20 @@ std::vector<std::string> default_paths() {
   return paths;
 }
 
+/// In quotes, as TOML reads it back.
+std::string toml_text(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
+      out += fmt::format("\\u{:04X}", static_cast<unsigned char>(c));
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
 Result<Config> parse_file(const std::string& path) {
   GPUVIGIL_TRY(FileSource file, FileSource::open(path));
   if (file.file_size() > kMaxConfigBytes) {
@@ -51,6 +65,8 @@ Result<Config> parse_config(std::string_view text, std::string origin) {
   Config config;
   ConfigReader in(text, std::move(origin));
   in.read("server.listen", config.server.listen);
+  in.read("server.tls_certificate", config.server.tls_certificate);
+  in.read("server.tls_key", config.server.tls_key);
   in.read("server.drain", config.server.drain, 100ms, 60s);
   in.read("frames.period", config.frames.period, 100ms, 10s);
   in.read("limits.kernels", config.limits.kernels, 16, 1'000'000);
@@ -66,6 +82,11 @@ Result<Config> parse_config(std::string_view text, std::string origin) {
   in.read("alerts.no_data_for", alerts.no_data_for, 1s, 24h);
   if (const auto listen = parse_listen(config.server.listen); !listen) {
     in.mistake("server.listen", listen.error().message);
+  }
+  if (config.server.tls_certificate.empty() != config.server.tls_key.empty()) {
+    const bool has_key = config.server.tls_certificate.empty();
+    in.mistake(has_key ? "server.tls_key" : "server.tls_certificate",
+               has_key ? "needs server.tls_certificate too" : "needs server.tls_key too");
   }
   if (config.limits.series < config.limits.kernels) {
     in.mistake("limits.series", "must be at least limits.kernels");
@@ -87,8 +108,13 @@ Result<Config> load_config(const std::string& path) {
 std::string format_config(const Config& config) {
   const AlertSettings& alerts = config.alerts;
   std::string out;
-  out += fmt::format("[server]\nlisten = \"{}\"\ndrain = \"{}\"\n\n", config.server.listen,
+  out += fmt::format("[server]\nlisten = \"{}\"\ndrain = \"{}\"\n", config.server.listen,
                      format_span(config.server.drain));
+  if (!config.server.tls_certificate.empty()) {
+    out += fmt::format("tls_certificate = {}\ntls_key = {}\n",
+                       toml_text(config.server.tls_certificate), toml_text(config.server.tls_key));
+  }
+  out += '\n';
   out += fmt::format("[frames]\nperiod = \"{}\"\n\n", format_span(config.frames.period));
   out += fmt::format("[limits]\nkernels = {}\nseries = {}\nconnections = {}\n\n",
                      config.limits.kernels, config.limits.series, config.limits.connections);

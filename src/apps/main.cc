@@ -36,6 +36,9 @@ void add_client(CLI::App& verb, ClientOptions& options) {
   verb.add_option("--server", options.server, "Server to ask")
       ->envname("GPUVIGIL_SERVER")
       ->capture_default_str();
+  verb.add_option("--cacert", options.ca_file, "Authorities to trust with https (PEM)")
+      ->envname("GPUVIGIL_CACERT")
+      ->type_name("FILE");
   verb.add_flag("-j,--json", options.json, "Print the API's JSON");
 }
 
@@ -57,6 +60,9 @@ void add_serve(CommandLine& line) {
   CLI::App* verb = line.app.add_subcommand("serve", "Watch, and serve the API and the page");
   ServeOptions& o = line.serve;
   verb->add_option("--listen", o.listen, "ADDRESS:PORT to listen on (default 127.0.0.1:8080)");
+  verb->add_option("--tls-cert", o.tls_certificate, "Serve https with this certificate (PEM)")
+      ->type_name("FILE");
+  verb->add_option("--tls-key", o.tls_key, "and with this key (PEM)")->type_name("FILE");
   verb->add_option("--replay", o.replay, "Replay recordings of GPUs, each file as its devices")
       ->type_name("FILE");
   verb->add_flag("--demo", o.demo, "Show a simulated machine of four GPUs");

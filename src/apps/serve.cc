@@ -111,6 +111,9 @@ HttpServerOptions server_options(const Config& config, const ListenAddress& list
   options.address = listen.address;
   options.port = listen.port;
   options.limits.connections = config.limits.connections;
+  if (!config.server.tls_certificate.empty()) {
+    options.tls = {.certificate = config.server.tls_certificate, .key = config.server.tls_key};
+  }
   return options;
 }
 
@@ -142,7 +145,9 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
                                      static_cast<double>(config.frames.period.count()) / speed))});
   if (!server) {
     complain(server.error());
-    return server.error().code == Errc::kInvalidArgument ? kExitUsage : kExitNoPlace;
+    const Errc code = server.error().code;
+    const bool no_place = code == Errc::kUnavailable || code == Errc::kPermission;
+    return no_place ? kExitNoPlace : exit_code_of(code);
   }
   log(LogLevel::kInfo, "server.listening",
       {kv("url", (*server)->url() + "/"), kv("source", feeds->what)});
@@ -166,6 +171,13 @@ int run_serve(const ServeOptions& options) {
   auto config = load_config(options.config);
   if (!config) return complain(config.error());
   if (!options.listen.empty()) config->server.listen = options.listen;
+  if (options.tls_certificate.empty() != options.tls_key.empty()) {
+    return complain({Errc::kInvalidArgument, "--tls-cert and --tls-key need one another"});
+  }
+  if (!options.tls_key.empty()) {
+    config->server.tls_certificate = options.tls_certificate;
+    config->server.tls_key = options.tls_key;
+  }
   EndSignals signals;
   return serve_until_signal(options, *config, signals);
 }
