@@ -69,7 +69,7 @@ void LiveServer::stop(Duration grace) {
 }
 
 std::string LiveServer::url() const {
-  return "http://" + http_->endpoint();
+  return http_->url();
 }
 
 }  // namespace gpuvigil

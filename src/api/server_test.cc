@@ -25,7 +25,7 @@ constexpr ServerOptions any_port() {
 }
 
 std::string body_of(const Server& server, const std::string& path) {
-  const auto answer = http_get(server.url() + path, kPatience);
+  const auto answer = http_get(server.url() + path, {.timeout = kPatience});
   if (!answer) return answer.error().message;
   EXPECT_EQ(answer->status, 200U) << answer->body;
   return answer->body;
@@ -51,8 +51,8 @@ TEST(Server, StreamsTheProgramsOwnKernels) {
   GpuMonitor monitor;
   Server server(monitor, any_port());
   ASSERT_TRUE(server.start());
-  auto stream =
-      StreamClient::connect(server.url() + "/api/v1/gpu/stream?interval_ms=100", kPatience);
+  auto stream = StreamClient::connect(server.url() + "/api/v1/gpu/stream?interval_ms=100",
+                                      {.timeout = kPatience});
   ASSERT_TRUE(stream) << stream.error().message;
   ASSERT_TRUE(monitor.record_kernel_execution("streamed", 1));
   for (std::string text; text.find("streamed") == std::string::npos;) {

@@ -28,13 +28,17 @@ TEST(Config, DefaultsGoThereAndBack) {
 
 TEST(Config, EachKeyIsReadWithItsUnit) {
   const auto config = parse_config(
-      "[server]\nlisten = '[::1]:9'\ndrain = '1m'\n[frames]\nperiod = '250ms'\n"
+      "[server]\nlisten = '[::1]:9'\ntls_certificate = '/a \"b\".pem'\ntls_key = '/k.pem'\n"
+      "drain = '1m'\n[frames]\nperiod = '250ms'\n"
       "[limits]\nkernels = 100\nseries = 200\nconnections = 5\n[demo]\nseed = 7\n"
       "[alerts]\nutilization_percent = 80\nmemory_for = '2s'\nno_data_for = '1h'\n"
       "[log]\nlevel = 'warn'\nformat = 'json'\n",
       "test.toml");
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->server.listen, "[::1]:9");
+  EXPECT_EQ(config->server.tls_certificate, "/a \"b\".pem");
+  EXPECT_EQ(config->server.tls_key, "/k.pem");
+  EXPECT_EQ(format_config(*parse_config(format_config(*config), "again")), format_config(*config));
   EXPECT_EQ(config->server.drain, 1min);
   EXPECT_EQ(config->frames.period, 250ms);
   EXPECT_EQ(config->limits.kernels, 100U);
@@ -62,6 +66,7 @@ TEST(Config, EveryMistakeIsToldAtOnceWithItsLine) {
   f("servre = 1\n", {"c.toml:1: servre: unknown key"});
   f("[what]\nx = 1\n", {"c.toml:1: what: unknown key"});
   f("server = 1\n", {"c.toml:1: server: unknown key"});
+  f("[server]\ntls_key = 'k'\n", {"c.toml:2: server.tls_key: needs server.tls_certificate too"});
   f("[limits]\nkernels = -1\n", {"c.toml:2: limits.kernels: must be a whole number"});
   f("[limits]\nkernels = 1.5\n", {"c.toml:2: limits.kernels"});
   f("[limits]\nkernels = 500\nseries = 100\n", {"c.toml:3: limits.series: must be at least"});

@@ -58,11 +58,14 @@ Error refusal(unsigned status, std::string_view body) {
   return {code_of_status(status), std::move(text)};
 }
 
-/// The header that carries the token to send, if there is one.
-Result<HttpHeaders> authorization(const ClientOptions& client) {
+/// How to ask: whom to trust, and the token to send if there is one.
+Result<HttpClientOptions> http_options(const ClientOptions& client) {
+  HttpClientOptions options{.timeout = kPatience, .headers = {}, .ca_file = client.ca_file};
   GPUVIGIL_TRY(const Secret token, client_token(client));
-  if (token.empty()) return HttpHeaders();
-  return HttpHeaders{{"Authorization", fmt::format("Bearer {}", token.reveal())}};
+  if (!token.empty()) {
+    options.headers.emplace_back("Authorization", fmt::format("Bearer {}", token.reveal()));
+  }
+  return options;
 }
 
 std::string without_slash(std::string_view server) {
@@ -84,8 +87,8 @@ Result<std::string> ask(const ClientOptions& client, std::string_view path,
                         const ApiParameters& parameters) {
   const std::string url =
       fmt::format("{}{}{}", without_slash(client.server), path, query_string(parameters));
-  GPUVIGIL_TRY(const HttpHeaders headers, authorization(client));
-  GPUVIGIL_TRY(ClientResponse response, http_get(url, kPatience, headers));
+  GPUVIGIL_TRY(const HttpClientOptions options, http_options(client));
+  GPUVIGIL_TRY(ClientResponse response, http_get(url, options));
   if (response.status != 200) {
     return std::unexpected(refusal(response.status, response.body));
   }
@@ -96,8 +99,8 @@ Result<void> watch(const ClientOptions& client, const ApiParameters& parameters,
                    const std::function<Result<bool>(const std::string&)>& on_message) {
   const std::string url =
       fmt::format("{}/api/v1/gpu/stream{}", without_slash(client.server), query_string(parameters));
-  GPUVIGIL_TRY(const HttpHeaders headers, authorization(client));
-  GPUVIGIL_TRY(auto stream, StreamClient::connect(url, kPatience, headers));
+  GPUVIGIL_TRY(const HttpClientOptions options, http_options(client));
+  GPUVIGIL_TRY(auto stream, StreamClient::connect(url, options));
   while (true) {
     GPUVIGIL_TRY(const auto message, stream->next(kStreamPatience));
     if (!message) return fail(Errc::kUnavailable, "the server closed the stream");

@@ -77,6 +77,10 @@ std::string format_server(const Config::Server& server) {
       "session_rate_limit = \"{}\"\n",
       quoted(server.listen), format_span(server.drain), to_string(server.auth),
       to_string(server.rate_limit), to_string(server.session_rate_limit));
+  if (!server.tls_certificate.empty()) {
+    out += fmt::format("tls_certificate = {}\ntls_key = {}\n", quoted(server.tls_certificate),
+                       quoted(server.tls_key));
+  }
   if (!server.hosts.empty()) {
     std::vector<std::string> hosts;
     for (const std::string& host : server.hosts) hosts.push_back(quoted(host));
@@ -109,6 +113,8 @@ Result<Config> parse_config(std::string_view text, std::string origin) {
   Config config;
   ConfigReader in(text, std::move(origin));
   in.read("server.listen", config.server.listen);
+  in.read("server.tls_certificate", config.server.tls_certificate);
+  in.read("server.tls_key", config.server.tls_key);
   in.read("server.drain", config.server.drain, 100ms, 60s);
   in.read_as("server.auth", config.server.auth, read_auth_mode);
   in.read_as("server.rate_limit", config.server.rate_limit, read_rate_limit);
@@ -133,6 +139,11 @@ Result<Config> parse_config(std::string_view text, std::string origin) {
             log_format_name(config.log.format), R"("logfmt" or "json")");
   if (const auto listen = parse_listen(config.server.listen); !listen) {
     in.mistake("server.listen", listen.error().message);
+  }
+  if (config.server.tls_certificate.empty() != config.server.tls_key.empty()) {
+    const bool has_key = config.server.tls_certificate.empty();
+    in.mistake(has_key ? "server.tls_key" : "server.tls_certificate",
+               has_key ? "needs server.tls_certificate too" : "needs server.tls_key too");
   }
   if (config.limits.series < config.limits.kernels) {
     in.mistake("limits.series", "must be at least limits.kernels");

@@ -112,7 +112,7 @@ Finding look_at_state(const DoctorContext& context) {
 
 /// What answers at that address, if it is a gpuvigil.
 std::optional<std::string> gpuvigil_at(const std::string& listen) {
-  const auto answer = http_get(fmt::format("http://{}/version", listen), kPatience);
+  const auto answer = http_get(fmt::format("http://{}/version", listen), {.timeout = kPatience});
   if (!answer || answer->status != 200) return std::nullopt;
   const auto json = parse_json(answer->body, 64 * 1024);
   if (!json || (*json)["name"].string_or("") != "gpuvigil") return std::nullopt;

@@ -41,6 +41,9 @@ void add_client(CLI::App& verb, ClientOptions& options) {
   verb.add_option("--token-file", options.token_file,
                   "File with the token to send (else $GPUVIGIL_TOKEN, or this user's own)")
       ->type_name("FILE");
+  verb.add_option("--cacert", options.ca_file, "Authorities to trust with https (PEM)")
+      ->envname("GPUVIGIL_CACERT")
+      ->type_name("FILE");
   verb.add_flag("-j,--json", options.json, "Print the API's JSON");
 }
 
@@ -71,6 +74,9 @@ void add_serve(CommandLine& line) {
       ->type_name("NAME");
   verb->add_option("--state-dir", o.state_directory, "Where its tokens are kept")
       ->type_name("DIRECTORY");
+  verb->add_option("--tls-cert", o.tls_certificate, "Serve https with this certificate (PEM)")
+      ->type_name("FILE");
+  verb->add_option("--tls-key", o.tls_key, "and with this key (PEM)")->type_name("FILE");
   verb->add_option("--replay", o.replay, "Replay recordings of GPUs, each file as its devices")
       ->type_name("FILE");
   verb->add_flag("--demo", o.demo, "Show a simulated machine of four GPUs");

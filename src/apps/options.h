@@ -11,6 +11,7 @@ namespace gpuvigil {
 struct ClientOptions {
   std::string server = "http://127.0.0.1:8080";
   std::string token_file;
+  std::string ca_file;  ///< Whom to trust with https; empty: whom this system trusts.
   bool json = false;
 };
 
@@ -63,6 +64,8 @@ struct ServeOptions {
   std::string rate_limit;
   std::string state_directory;
   std::vector<std::string> hosts;
+  std::string tls_certificate;
+  std::string tls_key;
   std::vector<std::string> replay;
   std::string log_level;
   std::string log_format;

@@ -128,6 +128,9 @@ HttpServerOptions server_options(const Config& config, const ListenAddress& list
     const auto own = machine_names();
     options.allowed_hosts.insert(options.allowed_hosts.end(), own.begin(), own.end());
   }
+  if (!config.server.tls_certificate.empty()) {
+    options.tls = {.certificate = config.server.tls_certificate, .key = config.server.tls_key};
+  }
   return options;
 }
 
@@ -207,7 +210,9 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
                                      static_cast<double>(config.frames.period.count()) / speed))});
   if (!server) {
     complain(server.error());
-    return server.error().code == Errc::kInvalidArgument ? kExitUsage : kExitNoPlace;
+    const Errc code = server.error().code;
+    const bool no_place = code == Errc::kUnavailable || code == Errc::kPermission;
+    return no_place ? kExitNoPlace : exit_code_of(code);
   }
   log(LogLevel::kInfo, "server.listening",
       {kv("url", (*server)->url() + "/"), kv("source", feeds->what)});
@@ -230,6 +235,13 @@ Result<void> apply(const ServeOptions& options, Config::Server& server) {
   if (!options.listen.empty()) server.listen = options.listen;
   if (!options.state_directory.empty()) server.state_directory = options.state_directory;
   server.hosts.insert(server.hosts.end(), options.hosts.begin(), options.hosts.end());
+  if (options.tls_certificate.empty() != options.tls_key.empty()) {
+    return fail(Errc::kInvalidArgument, "--tls-cert and --tls-key need one another");
+  }
+  if (!options.tls_key.empty()) {
+    server.tls_certificate = options.tls_certificate;
+    server.tls_key = options.tls_key;
+  }
   if (!options.auth.empty()) {
     const auto mode = read_auth_mode(options.auth);
     if (!mode) return fail(mode.error().code, "--auth: " + mode.error().message);

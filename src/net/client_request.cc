@@ -29,7 +29,7 @@ Result<std::string> format_get(const HttpUrl& url, const HttpHeaders& headers) {
   return out;
 }
 
-Result<void> receive_response(const ClientSocket& socket, ResponseParser& parser,
+Result<void> receive_response(ClientSocket& socket, ResponseParser& parser,
                               const Deadline& deadline) {
   std::vector<char> buffer(32 * 1024);
   while (!parser.is_done()) {

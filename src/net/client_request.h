@@ -15,7 +15,7 @@ inline constexpr std::size_t kMaxClientHeader = 64 * 1024;
 [[nodiscard]] Result<std::string> format_get(const HttpUrl& url, const HttpHeaders& headers);
 
 /// Reads from `socket` until `parser` is done. Errors: those of both.
-[[nodiscard]] Result<void> receive_response(const ClientSocket& socket, ResponseParser& parser,
+[[nodiscard]] Result<void> receive_response(ClientSocket& socket, ResponseParser& parser,
                                             const Deadline& deadline);
 
 }  // namespace gpuvigil

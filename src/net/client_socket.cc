@@ -2,6 +2,7 @@
 #include "net/client_socket.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -16,6 +17,7 @@
 
 #include "net/ascii.h"
 #include "net/socket.h"
+#include "net/tls_client.h"
 
 namespace gpuvigil {
 namespace {
@@ -68,8 +70,19 @@ Result<std::uint16_t> parse_port(std::string_view text) {
   return port;
 }
 
-Result<HttpUrl> parse_rest(std::string_view rest) {
+/// How addresses of servers begin.
+struct Scheme {
+  std::string_view text;
+  bool is_secure;
+};
+constexpr std::array<Scheme, 4> kSchemes = {
+    {{"http://", false}, {"ws://", false}, {"https://", true}, {"wss://", true}}};
+constexpr std::uint16_t kHttpsPort = 443;
+
+Result<HttpUrl> parse_rest(std::string_view rest, bool is_secure) {
   HttpUrl url;
+  url.is_secure = is_secure;
+  if (is_secure) url.port = kHttpsPort;
   const std::size_t slash = std::min(rest.find_first_of("/?"), rest.size());
   std::string_view authority = rest.substr(0, slash);
   url.target = rest.substr(slash);
@@ -95,26 +108,8 @@ Result<HttpUrl> parse_rest(std::string_view rest) {
   return url;
 }
 
-}  // namespace
-
-std::string HttpUrl::authority() const {
-  if (host.find(':') != std::string::npos) return fmt::format("[{}]:{}", host, port);
-  return fmt::format("{}:{}", host, port);
-}
-
-Result<HttpUrl> parse_url(std::string_view text) {
-  for (const std::string_view scheme : {"http://", "ws://"}) {
-    if (!equals_ignoring_case(text.substr(0, scheme.size()), scheme)) continue;
-    auto url = parse_rest(text.substr(scheme.size()));
-    if (url) return url;
-    return fail(url.error().code,
-                fmt::format("'{}' is no address of a server: {}", text, url.error().message));
-  }
-  return fail(Errc::kInvalidArgument,
-              fmt::format("'{}' is no address of a server: write http://HOST:PORT", text));
-}
-
-Result<ClientSocket> ClientSocket::connect(const HttpUrl& url, const Deadline& deadline) {
+/// A socket that is connected to one of the host's addresses.
+Result<UniqueFd> connect_any(const HttpUrl& url, const Deadline& deadline) {
   const std::string authority = url.authority();
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
@@ -129,7 +124,7 @@ Result<ClientSocket> ClientSocket::connect(const HttpUrl& url, const Deadline& d
   int error = EADDRNOTAVAIL;
   for (const addrinfo* address = list; address != nullptr; address = address->ai_next) {
     auto fd = connect_one(*address, deadline);
-    if (fd) return ClientSocket(std::move(*fd), authority);
+    if (fd) return std::move(*fd);
     // Of several addresses the first says most: that of localhost is the one people mean.
     if (address == list || error == EADDRNOTAVAIL) error = fd.error();
   }
@@ -141,29 +136,78 @@ Result<ClientSocket> ClientSocket::connect(const HttpUrl& url, const Deadline& d
                           describe(error)));
 }
 
-Result<void> ClientSocket::send(std::string_view bytes, const Deadline& deadline) const {
+Result<void> shake_hands(Transport& transport, const std::string& authority,
+                         const Deadline& deadline) {
+  for (;;) {
+    const auto outcome = transport.shake_hands();
+    const bool wants_room = outcome == Transport::Handshake::kWantsWrite;
+    if (outcome == Transport::Handshake::kDone) return {};
+    if (outcome == Transport::Handshake::kFailed || outcome == Transport::Handshake::kPlainHttp) {
+      return fail(Errc::kUnavailable,
+                  fmt::format("cannot connect to {}: {}", authority, transport.describe_failure()));
+    }
+    if (!wait_for(transport.fd(), wants_room ? POLLOUT : POLLIN, deadline)) {
+      return fail(Errc::kTimeout,
+                  fmt::format("cannot connect to {}: no TLS handshake in time", authority));
+    }
+  }
+}
+
+}  // namespace
+
+std::string HttpUrl::authority() const {
+  if (host.find(':') != std::string::npos) return fmt::format("[{}]:{}", host, port);
+  return fmt::format("{}:{}", host, port);
+}
+
+Result<HttpUrl> parse_url(std::string_view text) {
+  for (const auto& [scheme, is_secure] : kSchemes) {
+    if (!equals_ignoring_case(text.substr(0, scheme.size()), scheme)) continue;
+    auto url = parse_rest(text.substr(scheme.size()), is_secure);
+    if (url) return url;
+    return fail(url.error().code,
+                fmt::format("'{}' is no address of a server: {}", text, url.error().message));
+  }
+  return fail(Errc::kInvalidArgument,
+              fmt::format("'{}' is no address of a server: write http://HOST:PORT", text));
+}
+
+Result<ClientSocket> ClientSocket::connect(const HttpUrl& url, const std::string& ca_file,
+                                           const Deadline& deadline) {
+  TlsSession session;
+  if (url.is_secure) {
+    GPUVIGIL_TRY(session, make_client_session(url.host, ca_file));
+  }
+  GPUVIGIL_TRY(UniqueFd fd, connect_any(url, deadline));
+  if (!url.is_secure) return ClientSocket(Transport(std::move(fd)), url.authority());
+  Transport transport(std::move(fd), std::move(session));
+  GPUVIGIL_CHECK(shake_hands(transport, url.authority(), deadline));
+  return ClientSocket(std::move(transport), url.authority());
+}
+
+Result<void> ClientSocket::send(std::string_view bytes, const Deadline& deadline) {
   while (!bytes.empty()) {
-    const auto sent = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const auto sent = transport_.send(bytes);
     if (sent >= 0) {
       bytes.remove_prefix(static_cast<std::size_t>(sent));
     } else if (errno != EAGAIN && errno != EINTR) {
       return fail(Errc::kIo, fmt::format("cannot send to {}: {}", authority_, describe(errno)));
-    } else if (!wait_for(fd_.get(), POLLOUT, deadline)) {
+    } else if (!wait_for(transport_.fd(), POLLOUT, deadline)) {
       return fail(Errc::kTimeout, fmt::format("{} did not take the request in time", authority_));
     }
   }
   return {};
 }
 
-Result<std::size_t> ClientSocket::receive(std::span<char> into, const Deadline& deadline) const {
+Result<std::size_t> ClientSocket::receive(std::span<char> into, const Deadline& deadline) {
   for (;;) {
-    const auto got = ::recv(fd_.get(), into.data(), into.size(), 0);
+    const auto got = transport_.receive(into);
     if (got >= 0) return static_cast<std::size_t>(got);
     if (errno != EAGAIN && errno != EINTR) {
       return fail(Errc::kIo,
                   fmt::format("lost the connection to {}: {}", authority_, describe(errno)));
     }
-    if (!wait_for(fd_.get(), POLLIN, deadline)) {
+    if (!wait_for(transport_.fd(), POLLIN, deadline)) {
       return fail(Errc::kTimeout, fmt::format("{} did not answer in time", authority_));
     }
   }

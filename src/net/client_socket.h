@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
-#include "base/unique_fd.h"
+#include "net/transport.h"
 
 namespace gpuvigil {
 
@@ -16,13 +16,15 @@ namespace gpuvigil {
 struct HttpUrl {
   std::string host;  ///< A name or a number, IPv6 without brackets.
   std::uint16_t port = 80;
-  std::string target;  ///< Path and query as they are sent; "/" when there is none.
+  bool is_secure = false;  ///< https or wss.
+  std::string target;      ///< Path and query as they are sent; "/" when there is none.
 
   /// "127.0.0.1:8080", "[::1]:8080".
   [[nodiscard]] std::string authority() const;
 };
 
-/// Takes the schemes http and ws. Errors: kInvalidArgument, with what is wrong about `text`.
+/// Takes the schemes http, https, ws and wss. Errors: kInvalidArgument, with what is wrong about
+/// `text`.
 [[nodiscard]] Result<HttpUrl> parse_url(std::string_view text);
 
 /// When a client gives up.
@@ -37,23 +39,27 @@ class Deadline {
   Timestamp at_;
 };
 
-/// A TCP connection to a server whose calls block, but never beyond a deadline.
+/// A connection to a server, with TLS where its address says so. Its calls block, but never beyond
+/// a deadline.
 class ClientSocket {
  public:
-  /// Tries every address of the host. Errors: kUnavailable ("cannot connect to ..."), kTimeout.
-  [[nodiscard]] static Result<ClientSocket> connect(const HttpUrl& url, const Deadline& deadline);
+  /// Tries every address of the host. `ca_file` as make_client_session() takes it.
+  /// Errors: kUnavailable ("cannot connect to ..."), kTimeout, and those of make_client_session().
+  [[nodiscard]] static Result<ClientSocket> connect(const HttpUrl& url, const std::string& ca_file,
+                                                    const Deadline& deadline);
 
   /// Errors: kTimeout, kIo.
-  [[nodiscard]] Result<void> send(std::string_view bytes, const Deadline& deadline) const;
+  [[nodiscard]] Result<void> send(std::string_view bytes, const Deadline& deadline);
 
-  /// At least one byte into `into`; 0 when the server has closed. Errors: kTimeout, kIo.
-  [[nodiscard]] Result<std::size_t> receive(std::span<char> into, const Deadline& deadline) const;
+  /// At least one byte into `into`, which has room for Transport::kRecord; 0 when the server has
+  /// closed. Errors: kTimeout, kIo.
+  [[nodiscard]] Result<std::size_t> receive(std::span<char> into, const Deadline& deadline);
 
  private:
-  ClientSocket(UniqueFd fd, std::string authority)
-      : fd_(std::move(fd)), authority_(std::move(authority)) {}
+  ClientSocket(Transport transport, std::string authority)
+      : transport_(std::move(transport)), authority_(std::move(authority)) {}
 
-  UniqueFd fd_;
+  Transport transport_;
   std::string authority_;  ///< For messages.
 };
 

@@ -9,6 +9,8 @@
 namespace gpuvigil {
 namespace {
 
+constexpr std::string_view kHttpsPort = "443";
+
 struct Authority {
   std::string host;       ///< Lower case, IPv6 without brackets.
   std::string_view port;  ///< Digits, or empty.
@@ -52,7 +54,7 @@ std::optional<Authority> parse_authority(std::string_view text) {
 
 std::optional<Origin> parse_origin(std::string_view text) {
   for (const auto& [scheme, port] :
-       {std::pair<std::string_view, std::string_view>{"http://", "80"}, {"https://", "443"}}) {
+       {std::pair<std::string_view, std::string_view>{"http://", "80"}, {"https://", kHttpsPort}}) {
     if (!equals_ignoring_case(text.substr(0, scheme.size()), scheme)) continue;
     auto authority = parse_authority(text.substr(scheme.size()));
     if (!authority) return std::nullopt;
@@ -82,8 +84,9 @@ bool HostRules::allows(std::string_view host) {
   return true;
 }
 
-bool HostRules::allows_origin(std::string_view origin, std::string_view host) const {
-  if (is_same_origin(origin, host)) return true;
+bool HostRules::allows_origin(std::string_view origin, std::string_view host,
+                              bool is_secure) const {
+  if (is_same_origin(origin, host, is_secure)) return true;
   const auto page = parse_origin(origin);
   return page && std::ranges::any_of(origins_, [&](const std::string& allowed) {
            return parse_origin(allowed) == page;
@@ -94,10 +97,10 @@ bool is_origin(std::string_view text) {
   return parse_origin(text).has_value();
 }
 
-bool is_same_origin(std::string_view origin, std::string_view host) {
+bool is_same_origin(std::string_view origin, std::string_view host, bool is_secure) {
   const auto page = parse_origin(origin);
   const auto server = parse_authority(host);
-  if (!page || !server) return false;
+  if (!page || !server || (is_secure && page->default_port != kHttpsPort)) return false;
   const auto server_port = server->port.empty() ? page->default_port : server->port;
   return page->authority.host == server->host && page->authority.port == server_port;
 }

@@ -21,8 +21,10 @@ class HostRules {
   /// `host` as it stands in the Host field: "name", "name:port", "[::1]:port".
   [[nodiscard]] bool allows(std::string_view host);
 
-  /// `origin` as it stands in the Origin field: our own pages', or one of those that are allowed.
-  [[nodiscard]] bool allows_origin(std::string_view origin, std::string_view host) const;
+  /// `origin` as it stands in the Origin field of a request that came over TLS or not: our own
+  /// pages', or one of those that are allowed.
+  [[nodiscard]] bool allows_origin(std::string_view origin, std::string_view host,
+                                   bool is_secure) const;
 
  private:
   std::vector<std::string> names_;  ///< Lower case, IPv6 without brackets.
@@ -34,7 +36,9 @@ class HostRules {
 [[nodiscard]] bool is_origin(std::string_view text);
 
 /// True when a page of `origin` ("http://name:port") comes from the very server that it addresses
-/// as `host`. Missing ports are those of http and https. "null" and other schemes: false.
-[[nodiscard]] bool is_same_origin(std::string_view origin, std::string_view host);
+/// as `host`. Missing ports are those of http and https. "null" and other schemes: false. Over TLS
+/// only pages that came over TLS are ours: others anybody on the way may have written. Without TLS
+/// both may be: somebody in front of us may speak it for us.
+[[nodiscard]] bool is_same_origin(std::string_view origin, std::string_view host, bool is_secure);
 
 }  // namespace gpuvigil

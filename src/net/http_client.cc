@@ -6,14 +6,13 @@
 
 namespace gpuvigil {
 
-Result<ClientResponse> http_get(std::string_view url, Duration timeout,
-                                const HttpHeaders& headers) {
-  const Deadline deadline(timeout);
+Result<ClientResponse> http_get(std::string_view url, const HttpClientOptions& options) {
+  const Deadline deadline(options.timeout);
   GPUVIGIL_TRY(const HttpUrl parsed, parse_url(url));
   HttpHeaders all = {{"Connection", "close"}};
-  all.insert(all.end(), headers.begin(), headers.end());
+  all.insert(all.end(), options.headers.begin(), options.headers.end());
   GPUVIGIL_TRY(const std::string request, format_get(parsed, all));
-  GPUVIGIL_TRY(const ClientSocket socket, ClientSocket::connect(parsed, deadline));
+  GPUVIGIL_TRY(ClientSocket socket, ClientSocket::connect(parsed, options.ca_file, deadline));
   GPUVIGIL_CHECK(socket.send(request, deadline));
   ResponseParser parser(kMaxClientHeader, kMaxClientBody);
   GPUVIGIL_CHECK(receive_response(socket, parser, deadline));

@@ -11,12 +11,13 @@
 namespace gpuvigil {
 namespace {
 
+using testing::client_options;
 using ::testing::HasSubstr;
 using testing::kPatience;
 using testing::TestServer;
 
 std::string url_of(const TestServer& server, std::string_view path) {
-  return "http://" + server.server->endpoint() + std::string(path);
+  return server.server->url() + std::string(path);
 }
 
 TEST(HttpUrl, IsTakenApartOrRefused) {
@@ -30,6 +31,8 @@ TEST(HttpUrl, IsTakenApartOrRefused) {
   good("HTTP://localhost", "localhost:80", "/");
   good("ws://[::1]:9/x", "[::1]:9", "/x");
   good("http://host?a", "host:80", "/?a");
+  good("https://host/", "host:443", "/");
+  good("WSS://host:1/a", "host:1", "/a");
 
   const auto bad = [](std::string_view text) {
     const auto url = parse_url(text);
@@ -38,7 +41,8 @@ TEST(HttpUrl, IsTakenApartOrRefused) {
     EXPECT_THAT(url.error().message, HasSubstr(std::string(text)));
   };
   bad("");
-  bad("https://localhost");
+  bad("https://");
+  bad("ftp://localhost");
   bad("localhost:8080");
   bad("http://");
   bad("http://:80/");
@@ -54,13 +58,13 @@ TEST(HttpUrl, IsTakenApartOrRefused) {
 
 TEST(HttpGet, ReturnsStatusHeadersAndBody) {
   const TestServer server;
-  const auto response = http_get(url_of(server, "/echo?x=1"), kPatience);
+  const auto response = http_get(url_of(server, "/echo?x=1"), client_options());
   ASSERT_TRUE(response) << response.error().message;
   EXPECT_EQ(response->status, 200U);
   EXPECT_EQ(response->header("content-type"), "text/plain");
   EXPECT_EQ(response->body, "0 /echo x=1|");
 
-  const auto big = http_get(url_of(server, "/big"), kPatience);
+  const auto big = http_get(url_of(server, "/big"), client_options());
   ASSERT_TRUE(big) << big.error().message;
   EXPECT_EQ(big->body.size(), server.app.big_bytes);
 }
@@ -70,15 +74,17 @@ TEST(HttpGet, SaysWhyThereIsNoAnswer) {
   {
     const TestServer server;
     gone = url_of(server, "/");
-    const auto refused = http_get(url_of(server, "/"), kPatience, {{"A", "b\r\nC: d"}});
+    const auto refused = http_get(url_of(server, "/"), client_options({{"A", "b\r\nC: d"}}));
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, Errc::kInvalidArgument);
   }
-  const auto response = http_get(gone, kPatience);
+  const auto response = http_get(gone, client_options());
   ASSERT_FALSE(response);
   EXPECT_EQ(response.error().code, Errc::kUnavailable);
-  EXPECT_EQ(response.error().message, "cannot connect to " + gone.substr(7, gone.size() - 8) +
-                                          ": connection refused; is `gpuvigil serve` running?");
+  EXPECT_EQ(response.error().message,
+            "cannot connect to " +
+                gone.substr(gone.find("//") + 2, gone.size() - gone.find("//") - 3) +
+                ": connection refused; is `gpuvigil serve` running?");
 }
 
 TEST(ResponseParser, ReadsEveryWayToEndABody) {
@@ -123,7 +129,7 @@ TEST(ResponseParser, RefusesWhatIsBrokenOrTooLarge) {
 
 TEST(StreamClient, SendsAndReceivesUntilTheServerStops) {
   TestServer server;
-  auto client = StreamClient::connect(url_of(server, "/stream"), kPatience);
+  auto client = StreamClient::connect(url_of(server, "/stream"), client_options());
   ASSERT_TRUE(client) << client.error().message;
   ASSERT_TRUE((*client)->send("hello"));
   const auto echoed = (*client)->next(kPatience);
@@ -143,13 +149,13 @@ TEST(StreamClient, SendsAndReceivesUntilTheServerStops) {
 
 TEST(StreamClient, SaysWhyItWasRefusedOrClosed) {
   const TestServer server;
-  const auto refused = StreamClient::connect(url_of(server, "/none"), kPatience);
+  const auto refused = StreamClient::connect(url_of(server, "/none"), client_options());
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Errc::kUnavailable);
   EXPECT_THAT(refused.error().message, HasSubstr("404"));
   EXPECT_THAT(refused.error().message, HasSubstr("no such stream"));
 
-  auto client = StreamClient::connect(url_of(server, "/close"), kPatience);
+  auto client = StreamClient::connect(url_of(server, "/close"), client_options());
   ASSERT_TRUE(client) << client.error().message;
   const auto closed = (*client)->next(kPatience);
   ASSERT_FALSE(closed);

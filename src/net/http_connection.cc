@@ -2,14 +2,10 @@
 #include "net/http_connection.h"
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <exception>
 
 #include <fmt/format.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 
 #include "base/assert.h"
 #include "base/log.h"
@@ -24,23 +20,6 @@ constexpr int kRequestsPerTurn = 32;
 
 /// A client that takes less in the write time is given up.
 constexpr std::size_t kProgressBytes = 64 * 1024;
-
-/// Sends both as far as the socket takes them. Negative with errno like sendmsg(2).
-ssize_t send_both(int fd, std::string_view head, std::string_view body) {
-  // sendmsg() only reads, but its type serves recvmsg() too.
-  // NOLINTBEGIN(cppcoreguidelines-pro-type-const-cast)
-  std::array<iovec, 2> parts{iovec{const_cast<char*>(head.data()), head.size()},
-                             iovec{const_cast<char*>(body.data()), body.size()}};
-  // NOLINTEND(cppcoreguidelines-pro-type-const-cast)
-  msghdr message{};
-  message.msg_iov = parts.data();
-  message.msg_iovlen = body.empty() ? 1 : 2;
-  return ::sendmsg(fd, &message, MSG_NOSIGNAL);
-}
-
-bool would_block() {
-  return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-}
 
 /// The choice of one request. Made for each: the box is asked only if the handler wants to wait.
 class ReplyMaker final : public Deferral {
@@ -73,10 +52,11 @@ auto fenced(ServerCore& core, const HttpRequest& request, Call call) -> decltype
 
 }  // namespace
 
-HttpConnection::HttpConnection(ServerCore& core, UniqueFd fd, const Endpoint& peer)
-    : Connection(core, std::move(fd), peer.key()),
+HttpConnection::HttpConnection(ServerCore& core, Transport transport, const Endpoint& peer)
+    : Connection(core, std::move(transport), peer.key()),
       remote_(peer.to_string()),
       deadline_(core.now() + core.options.times.header),
+      state_(transport_.is_secure() ? State::kHandshaking : State::kReading),
       is_loopback_(peer.is_loopback()) {}
 
 HttpConnection::~HttpConnection() {
@@ -87,6 +67,8 @@ HttpConnection::~HttpConnection() {
 void HttpConnection::on_ready(std::uint32_t events) {
   if (is_retired()) return;
   switch (state_) {
+    case State::kHandshaking:
+      return shake_hands();
     case State::kWaiting:  // watched for nothing but these: nobody is left to read the answer
       if ((events & (EPOLLERR | EPOLLHUP)) != 0) core_.retire(*this);
       return;
@@ -100,9 +82,33 @@ void HttpConnection::on_ready(std::uint32_t events) {
   }
 }
 
+void HttpConnection::shake_hands() {
+  const auto outcome = transport_.shake_hands();
+  const bool wants_room = outcome == Transport::Handshake::kWantsWrite;
+  if (std::exchange(waits_for_room_, wants_room) != wants_room) {
+    core_.loop->rewatch(transport_.fd(), wants_room ? EPOLLOUT : EPOLLIN, *this);
+  }
+  switch (outcome) {
+    case Transport::Handshake::kWantsRead:
+    case Transport::Handshake::kWantsWrite:
+      return;
+    case Transport::Handshake::kDone:
+      state_ = State::kReading;
+      return read();
+    case Transport::Handshake::kPlainHttp:
+      core_.counters.failed_handshakes.add();
+      return refuse({400, "this port speaks TLS: ask it with https://"});
+    case Transport::Handshake::kFailed:
+      core_.counters.failed_handshakes.add();
+      log(LogLevel::kDebug, "tls.handshake_failed",
+          {kv("remote", remote_), kv("why", transport_.describe_failure())});
+      return linger();
+  }
+}
+
 void HttpConnection::read() {
   auto& scratch = core_.scratch;
-  const ssize_t got = ::recv(fd_.get(), scratch.data(), scratch.size(), 0);
+  const ssize_t got = transport_.receive(scratch);
   if (got < 0 && would_block()) return;
   if (got <= 0) return core_.retire(*this);  // closed, also in the middle of a request
   const std::string_view bytes(scratch.data(), static_cast<std::size_t>(got));
@@ -173,7 +179,8 @@ bool HttpConnection::check_header() {
     return false;
   }
   for (const auto& [name, value] : parser_->request().headers) {
-    if (name != "origin" || core_.hosts.allows_origin(value, host)) continue;
+    if (name != "origin" || core_.hosts.allows_origin(value, host, transport_.is_secure()))
+      continue;
     refuse({403, "a page of another origin may not send this"});
     return false;
   }
@@ -181,7 +188,7 @@ bool HttpConnection::check_header() {
   deadline_ = core_.now() + core_.options.times.body;
   constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
   if (parser_->expects_continue() && parser_->request().body.empty() &&
-      send_both(fd_.get(), kContinue, {}) != static_cast<ssize_t>(kContinue.size())) {
+      transport_.send(kContinue) != static_cast<ssize_t>(kContinue.size())) {
     core_.retire(*this);  // 25 bytes always fit unless the connection is broken
     return false;
   }
@@ -210,10 +217,11 @@ void HttpConnection::respond(std::string_view rest) {
 
 void HttpConnection::identify(HttpRequest& request) {
   if (core_.users && is_loopback_ && !std::exchange(is_identified_, true)) {
-    user_ = core_.users->find(fd_.get());
+    user_ = core_.users->find(transport_.fd());
   }
   request.remote = remote_;
   request.is_loopback = is_loopback_;
+  request.is_secure = transport_.is_secure();
   request.user = user_;
   request.id = ++core_.last_request;
 }
@@ -226,7 +234,7 @@ void HttpConnection::wait_for_reply(const HttpRequest& request, const ResponseFo
   core_.waiting.emplace(request.id, this);
   deadline_ = core_.now() + core_.options.times.handler;
   state_ = State::kWaiting;
-  core_.loop->rewatch(fd_.get(), 0, *this);
+  core_.loop->rewatch(transport_.fd(), 0, *this);
 }
 
 void HttpConnection::on_reply(std::optional<HttpResponse> response) {
@@ -241,7 +249,7 @@ void HttpConnection::end_wait(const HttpResponse& response) {
   debt->form.accept_encoding = debt->accept_encoding;
   debt->form.if_none_match = debt->if_none_match;
   state_ = State::kReading;
-  core_.loop->rewatch(fd_.get(), EPOLLIN, *this);
+  core_.loop->rewatch(transport_.fd(), EPOLLIN, *this);
   send(response, debt->form);
   if (!is_retired() && state_ == State::kReading && !pending_.empty()) serve_pending();
 }
@@ -262,7 +270,7 @@ void HttpConnection::upgrade(const HttpRequest& request, std::string_view rest) 
   auto& accepted = std::get<StreamAccepted>(outcome);
   GPUVIGIL_ASSERT(accepted.session != nullptr);
   auto& begun = *stream;
-  stream->take_over(std::move(fd_), std::move(accepted.session));
+  stream->take_over(std::move(transport_), std::move(accepted.session));
   core_.replace(*this, std::move(stream));
   begun.begin(format_upgrade(std::get<std::string>(accept), accepted.subprotocol), rest);
 }
@@ -287,7 +295,7 @@ void HttpConnection::send(const HttpResponse& response, const ResponseForm& form
   close_after_ = !form.keep_alive;
   auto [head, body] = core_.writer.write(response, form);
   const std::string_view all_of_body = body == nullptr ? std::string_view() : *body;
-  const ssize_t result = send_both(fd_.get(), head, all_of_body);
+  const ssize_t result = transport_.send(head, all_of_body);
   if (result < 0 && !would_block()) return core_.retire(*this);
   const auto sent = static_cast<std::size_t>(std::max<ssize_t>(result, 0));
   core_.counters.bytes_out.add(sent);
@@ -299,13 +307,13 @@ void HttpConnection::send(const HttpResponse& response, const ResponseForm& form
   progress_ = 0;
   deadline_ = core_.now() + core_.options.times.write;
   state_ = State::kWriting;
-  core_.loop->rewatch(fd_.get(), EPOLLOUT, *this);
+  core_.loop->rewatch(transport_.fd(), EPOLLOUT, *this);
 }
 
 void HttpConnection::flush() {
   const auto body =
       body_ == nullptr ? std::string_view() : std::string_view(*body_).substr(body_at_);
-  const ssize_t result = send_both(fd_.get(), head_, body);
+  const ssize_t result = transport_.send(head_, body);
   if (result < 0 && would_block()) return;
   if (result < 0) return core_.retire(*this);
   auto sent = static_cast<std::size_t>(result);
@@ -323,7 +331,7 @@ void HttpConnection::flush() {
   head_ = {};
   body_ = nullptr;
   state_ = State::kReading;
-  core_.loop->rewatch(fd_.get(), EPOLLIN, *this);
+  core_.loop->rewatch(transport_.fd(), EPOLLIN, *this);
   finish_response();
   if (!is_retired() && state_ == State::kReading && !pending_.empty()) serve_pending();
 }
@@ -336,7 +344,7 @@ void HttpConnection::finish_response() {
 
 void HttpConnection::linger() {
   // Closing now would reset the connection if the client has sent more, and our last words be lost.
-  ::shutdown(fd_.get(), SHUT_WR);
+  transport_.end_sending();
   parser_.reset();
   pending_ = {};
   count_unread();
@@ -345,8 +353,7 @@ void HttpConnection::linger() {
 }
 
 void HttpConnection::drain() {
-  auto& scratch = core_.scratch;
-  const ssize_t got = ::recv(fd_.get(), scratch.data(), scratch.size(), 0);
+  const ssize_t got = transport_.discard(core_.scratch);
   if (got == 0 || (got < 0 && !would_block())) core_.retire(*this);
 }
 
@@ -355,6 +362,9 @@ void HttpConnection::on_tick(Timestamp now) {
   switch (state_) {
     case State::kReading:
       return close_on_timeout();
+    case State::kHandshaking:
+      core_.counters.timeouts.add();
+      return core_.retire(*this);
     case State::kWaiting:
       return give_up_reply();
     case State::kWriting:
@@ -380,6 +390,7 @@ void HttpConnection::give_up_reply() {
 }
 
 void HttpConnection::on_stop() {
+  if (state_ == State::kHandshaking) return core_.retire(*this);  // nothing was asked yet
   if (!is_between_requests()) return;
   read();  // a request may be on its way from the socket to us
   if (!is_retired() && is_between_requests()) core_.retire(*this);

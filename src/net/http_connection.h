@@ -15,7 +15,7 @@ namespace gpuvigil {
 /// handler, writes the responses in that order. While a response is not taken, nothing is read.
 class HttpConnection final : public Connection {
  public:
-  HttpConnection(ServerCore& core, UniqueFd fd, const Endpoint& peer);
+  HttpConnection(ServerCore& core, Transport transport, const Endpoint& peer);
   ~HttpConnection() override;
 
   /// Answers with the handler's refusal, then closes.
@@ -31,12 +31,14 @@ class HttpConnection final : public Connection {
 
  private:
   enum class State {
-    kReading,    ///< Waits for (more of) a request.
-    kWaiting,    ///< For a deferred answer. Nothing is read meanwhile.
-    kWriting,    ///< Waits until the client takes more of the response.
-    kLingering,  ///< All is said; waits for the client to close, so that it reads our last words.
+    kHandshaking,  ///< With TLS, at first.
+    kReading,      ///< Waits for (more of) a request.
+    kWaiting,      ///< For a deferred answer. Nothing is read meanwhile.
+    kWriting,      ///< Waits until the client takes more of the response.
+    kLingering,    ///< All is said; waits for the client to close, so that it reads our last words.
   };
 
+  void shake_hands();
   void read();
   /// Serves the requests that lie in `bytes`, which are pending_ or new, and keeps the rest.
   void serve(std::string_view bytes);
@@ -80,9 +82,10 @@ class HttpConnection final : public Connection {
   std::size_t unread_ = 0;    ///< Our part of ServerCore::unread_bytes.
   Timestamp deadline_;
   std::optional<std::uint32_t> user_;  ///< HttpRequest::user.
-  State state_ = State::kReading;
+  State state_;
   const bool is_loopback_;
-  bool is_identified_ = false;  ///< user_ has been looked for.
+  bool waits_for_room_ = false;  ///< While kHandshaking: for the socket to take more.
+  bool is_identified_ = false;   ///< user_ has been looked for.
   bool header_checked_ = false;
   bool close_after_ = false;  ///< After the response that is being written.
   bool serve_again_ = false;  ///< There was more to serve than one turn allows.

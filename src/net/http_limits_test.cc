@@ -27,6 +27,7 @@ void expect_served(const TestServer& server) {
 }
 
 TEST(HttpLimits, RefusesConnectionsBeyondTheLimit) {
+  if (testing::is_tls_run()) GTEST_SKIP() << "who is over the limit is not worth a handshake";
   const TestServer server({.limits = {.connections = 3}});
   std::vector<std::unique_ptr<RawClient>> clients;
   for (int i = 0; i < 3; ++i) {
@@ -51,6 +52,7 @@ TEST(HttpLimits, RefusesConnectionsBeyondTheLimit) {
 }
 
 TEST(HttpLimits, RefusesConnectionsBeyondTheLimitOfAnAddress) {
+  if (testing::is_tls_run()) GTEST_SKIP() << "who is over the limit is not worth a handshake";
   const TestServer server({.limits = {.connections_per_address = 2}});
   RawClient first(server.port());
   RawClient second(server.port());

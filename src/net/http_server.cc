@@ -29,11 +29,18 @@ Result<std::unique_ptr<HttpServer>> HttpServer::open(const HttpServerOptions& op
         Errc::kInvalidArgument,
         fmt::format("'{}' is not an origin; write one like https://gpu.example:8443", origin));
   }
+  std::unique_ptr<TlsIdentity> identity;
+  if (options.tls) {
+    GPUVIGIL_TRY(identity, TlsIdentity::open(*options.tls));
+  }
   GPUVIGIL_TRY(auto listener, listen_on(endpoint));
   GPUVIGIL_TRY(auto loop, EventLoop::open());
   GPUVIGIL_TRY(auto replies, ReplyBox::open(options.limits.connections + 1));
-  auto core = std::make_unique<ServerCore>(options, handler, std::move(loop), std::move(replies),
-                                           std::move(listener));
+  auto core = std::make_unique<ServerCore>(options, handler,
+                                           ServerParts{.loop = std::move(loop),
+                                                       .replies = std::move(replies),
+                                                       .identity = std::move(identity),
+                                                       .listener = std::move(listener)});
   GPUVIGIL_CHECK(core->start());
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(core)));
 }
@@ -43,6 +50,10 @@ std::uint16_t HttpServer::port() const {
 }
 std::string HttpServer::endpoint() const {
   return core_->endpoint.to_string();
+}
+
+std::string HttpServer::url() const {
+  return (core_->options.tls ? "https://" : "http://") + endpoint();
 }
 
 void HttpServer::run() {
@@ -69,6 +80,7 @@ HttpServerStats HttpServer::stats() const {
           .refused_connections = counters.refused_connections.get(),
           .requests = counters.requests.get(),
           .refused_requests = counters.refused_requests.get(),
+          .failed_handshakes = counters.failed_handshakes.get(),
           .timeouts = counters.timeouts.get(),
           .bytes_in = counters.bytes_in.get(),
           .bytes_out = counters.bytes_out.get(),

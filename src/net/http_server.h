@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "base/result.h"
 #include "net/http.h"
 #include "net/request_parser.h"
+#include "net/tls_identity.h"
 
 namespace gpuvigil {
 
@@ -27,7 +29,8 @@ struct HttpServerLimits {
 /// How long a server waits for whom. A time is noticed at most an eighth of the shortest, and at
 /// most a second, after it has passed.
 struct HttpServerTimes {
-  Duration header = std::chrono::seconds(10);   ///< From the first byte (or accept) to the last.
+  /// From the first byte (or from accept, with what TLS takes) to the last.
+  Duration header = std::chrono::seconds(10);
   Duration body = std::chrono::seconds(30);     ///< From the end of the header.
   Duration idle = std::chrono::seconds(60);     ///< Between two requests.
   Duration handler = std::chrono::seconds(10);  ///< For an answer that was deferred.
@@ -48,6 +51,8 @@ struct HttpServerOptions {
   std::vector<std::string> allowed_origins;
   bool identify_users = false;  ///< Fill in HttpRequest::user: one look at the kernel's tables
                                 ///< for each connection from this machine.
+  std::optional<TlsFiles> tls;  ///< Serve https and wss with these, and nothing in the clear. They
+                                ///< are looked at once a second and read again when they change.
   HttpServerLimits limits;
   HttpServerTimes times;
 };
@@ -60,6 +65,7 @@ struct HttpServerStats {
   std::uint64_t refused_connections = 0;  ///< Over a limit of connections, or out of descriptors.
   std::uint64_t requests = 0;             ///< That reached the handler.
   std::uint64_t refused_requests = 0;     ///< That did not: malformed, too large, not our host.
+  std::uint64_t failed_handshakes = 0;    ///< Of TLS.
   std::uint64_t timeouts = 0;             ///< Connections that were given up, of any kind.
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
@@ -81,7 +87,8 @@ class HttpServer {
   /// Listens; nobody is answered before run(). `handler` must outlive the server.
   ///
   /// Errors: kInvalidArgument (not an address, or one that is refused; not an origin), kUnavailable
-  /// (in use, not an address of this machine), kPermission; the message names what is wrong.
+  /// (in use, not an address of this machine), kPermission, and those of TlsIdentity::open(); the
+  /// message names what is wrong.
   [[nodiscard]] static Result<std::unique_ptr<HttpServer>> open(const HttpServerOptions& options,
                                                                 HttpHandler& handler);
   ~HttpServer();
@@ -92,6 +99,8 @@ class HttpServer {
   [[nodiscard]] std::uint16_t port() const;
   /// "127.0.0.1:8080" or "[::1]:8080".
   [[nodiscard]] std::string endpoint() const;
+  /// "http://127.0.0.1:8080", or with https; without a slash at its end.
+  [[nodiscard]] std::string url() const;
 
   /// Serves until stop() has done its work.
   void run();

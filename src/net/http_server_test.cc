@@ -13,6 +13,7 @@ namespace gpuvigil {
 namespace {
 
 using ::testing::AllOf;
+using testing::client_options;
 using ::testing::EndsWith;
 using testing::get;
 using ::testing::HasSubstr;
@@ -154,6 +155,7 @@ TEST(HttpServer, RefusesInTheApplicationsWords) {
 
 TEST(HttpServer, TakesNothingFromPagesOfOtherOrigins) {
   const TestServer server({.allowed_origins = {"https://page.example"}});
+  const std::string own = std::string(testing::own_scheme()) + "localhost:8080";
   const auto f = [&](std::string_view method, std::string_view fields, int want) {
     RawClient client(server.port());
     client.send(fmt::format("{} / HTTP/1.1\r\nHost: localhost:8080\r\n{}\r\n", method, fields));
@@ -161,13 +163,13 @@ TEST(HttpServer, TakesNothingFromPagesOfOtherOrigins) {
   };
   for (const std::string_view method : {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"}) {
     f(method, "", 200);
-    f(method, "Origin: http://localhost:8080\r\n", 200);
+    f(method, "Origin: " + own + "\r\n", 200);
     f(method, "Origin: https://page.example\r\n", 200);
     f(method, "Origin: http://localhost:8081\r\n", 403);
     f(method, "Origin: https://evil.example\r\n", 403);
     f(method, "Origin: null\r\n", 403);
     f(method, "Origin:\r\n", 403);
-    f(method, "Origin: http://localhost:8080\r\nOrigin: https://evil.example\r\n", 403);
+    f(method, "Origin: " + own + "\r\nOrigin: https://evil.example\r\n", 403);
   }
   TestApp app;
   const auto refused = HttpServer::open({.allowed_origins = {"page.example"}}, app);
@@ -238,7 +240,7 @@ TEST(HttpServer, ListensOnIpv6) {
   auto server = HttpServer::open({.address = "[::1]", .port = 0}, app);
   if (!server) GTEST_SKIP() << "no IPv6 here: " << server.error().message;
   std::thread thread([&] { (*server)->run(); });
-  const auto response = http_get("http://" + (*server)->endpoint() + "/echo", kPatience);
+  const auto response = http_get((*server)->url() + "/echo", client_options());
   (*server)->stop(kPatience);
   thread.join();
   ASSERT_TRUE(response) << response.error().message;

@@ -175,8 +175,9 @@ TEST(HttpServer, SaysWhoAsksOnlyWhenItIsToldTo) {
       EXPECT_THAT(client.read_response(), EndsWith("\r\n\r\n" + want));
     }
   };
-  f(false, "? local");
-  f(true, fmt::format("{} local", ::getuid()));
+  const std::string how = testing::is_tls_run() ? "local secure" : "local plain";
+  f(false, "? " + how);
+  f(true, fmt::format("{} {}", ::getuid(), how));
 }
 
 }  // namespace

@@ -183,7 +183,7 @@ TEST(HostRules, AnswersToItsOwnNamesOnly) {
 
 TEST(HostRules, ComparesOrigins) {
   const auto f = [](std::string_view origin, std::string_view host, bool want) {
-    EXPECT_EQ(is_same_origin(origin, host), want) << origin << " " << host;
+    EXPECT_EQ(is_same_origin(origin, host, false), want) << origin << " " << host;
   };
   f("http://localhost:8080", "localhost:8080", true);
   f("http://LOCALHOST:8080", "localhost:8080", true);
@@ -206,10 +206,17 @@ TEST(HostRules, ComparesOrigins) {
   f("ftp://a", "a", false);
 }
 
+TEST(HostRules, OverTlsTakesNothingFromPagesWithoutIt) {
+  EXPECT_TRUE(is_same_origin("https://a", "a", true));
+  EXPECT_TRUE(is_same_origin("https://a:8443", "a:8443", true));
+  EXPECT_FALSE(is_same_origin("http://a", "a", true));
+  EXPECT_FALSE(is_same_origin("http://a:8443", "a:8443", true));
+}
+
 TEST(HostRules, AllowsTheOriginsThatItWasTold) {
   const HostRules rules({}, {"https://Page.example", "http://10.0.0.1:8080"});
   const auto f = [&](std::string_view origin, bool want) {
-    EXPECT_EQ(rules.allows_origin(origin, "localhost:8080"), want) << origin;
+    EXPECT_EQ(rules.allows_origin(origin, "localhost:8080", false), want) << origin;
   };
   f("http://localhost:8080", true);
   f("https://page.example", true);

@@ -18,6 +18,10 @@ namespace {
 constexpr std::size_t kRefusedAtOnce = 64;
 
 constexpr std::size_t kScratchBytes = 32 * 1024;
+static_assert(kScratchBytes >= Transport::kRecord);
+
+/// How often the files of the certificate are looked at.
+constexpr Duration kRefresh = std::chrono::seconds(1);
 
 std::vector<std::string> own_names(const HttpServerOptions& options) {
   auto names = options.allowed_hosts;
@@ -39,16 +43,16 @@ UniqueFd open_spare() {
 }  // namespace
 
 ServerCore::ServerCore(const HttpServerOptions& the_options, HttpHandler& the_handler,
-                       std::unique_ptr<EventLoop> the_loop, std::shared_ptr<ReplyBox> reply_box,
-                       UniqueFd listener)
+                       ServerParts parts)
     : options(the_options),
-      endpoint(Endpoint::local(listener.get())),
+      endpoint(Endpoint::local(parts.listener.get())),
       handler(the_handler),
       hosts(own_names(the_options), the_options.allowed_origins),
-      loop(std::move(the_loop)),
-      replies(std::move(reply_box)),
+      loop(std::move(parts.loop)),
+      replies(std::move(parts.replies)),
       scratch(kScratchBytes),
-      listener_(std::move(listener)),
+      identity_(std::move(parts.identity)),
+      listener_(std::move(parts.listener)),
       spare_(open_spare()) {
   if (options.identify_users) users.emplace();
 }
@@ -62,6 +66,7 @@ Result<void> ServerCore::start() {
   GPUVIGIL_CHECK(loop->watch(listener_.get(), EPOLLIN, *this));
   GPUVIGIL_CHECK(loop->watch(replies->fd(), EPOLLIN, reply_target_));
   loop->every(tick_period(options.times), [this] { tick(); });
+  if (identity_) loop->every(kRefresh, [this] { identity_->refresh(); });
   return {};
 }
 
@@ -106,7 +111,7 @@ void ServerCore::remove(Connection& connection) {
   const auto slot = connection.slot_;
   GPUVIGIL_ASSERT(slot < connections_.size() && connections_[slot].get() == &connection);
   connection.is_retired_ = true;
-  connection.fd_.reset();
+  connection.transport_.close();
   retired_.push_back(std::move(connections_[slot]));
   if (slot + 1 != connections_.size()) {
     connections_[slot] = std::move(connections_.back());
@@ -179,10 +184,13 @@ void ServerCore::welcome(UniqueFd fd, const Endpoint& peer) {
   const std::string_view too_many = objection(peer.key());
   if (!too_many.empty()) {
     counters.refused_connections.add();
-    if (connections_.size() >= options.limits.connections + kRefusedAtOnce) return;
+    // A handshake only to refuse what comes after it would cost more than to serve it.
+    if (identity_ || connections_.size() >= options.limits.connections + kRefusedAtOnce) return;
   }
   const int socket = fd.get();
-  auto made = std::make_unique<HttpConnection>(*this, std::move(fd), peer);
+  Transport transport = make_transport(std::move(fd));
+  if (transport.fd() < 0) return counters.refused_connections.add();
+  auto made = std::make_unique<HttpConnection>(*this, std::move(transport), peer);
   auto& connection = *made;
   adopt(std::move(made));
   if (!loop->watch(socket, EPOLLIN, connection)) {
@@ -191,6 +199,13 @@ void ServerCore::welcome(UniqueFd fd, const Endpoint& peer) {
   }
   counters.accepted.add();
   if (!too_many.empty()) connection.refuse({503, std::string(too_many)});
+}
+
+Transport ServerCore::make_transport(UniqueFd fd) const {
+  if (!identity_) return Transport(std::move(fd));
+  auto session = identity_->make_session();
+  if (session == nullptr) return {};
+  return {std::move(fd), std::move(session)};
 }
 
 void ServerCore::tick() {

@@ -16,6 +16,8 @@
 #include "net/reply_box.h"
 #include "net/response_writer.h"
 #include "net/socket.h"
+#include "net/tls_identity.h"
+#include "net/transport.h"
 
 namespace gpuvigil {
 
@@ -39,8 +41,8 @@ class Counter {
 /// lives on until the end of the round, so that whoever called it may return through it.
 class Connection : public EventTarget {
  public:
-  Connection(ServerCore& core, UniqueFd fd, const Endpoint::Key& peer)
-      : core_(core), fd_(std::move(fd)), peer_(peer) {}
+  Connection(ServerCore& core, Transport transport, const Endpoint::Key& peer)
+      : core_(core), transport_(std::move(transport)), peer_(peer) {}
 
   /// Looks whether a deadline has passed.
   virtual void on_tick(Timestamp now) = 0;
@@ -55,7 +57,7 @@ class Connection : public EventTarget {
   [[nodiscard]] const Endpoint::Key& peer() const { return peer_; }
 
   ServerCore& core_;
-  UniqueFd fd_;
+  Transport transport_;
 
  private:
   friend class ServerCore;
@@ -65,13 +67,20 @@ class Connection : public EventTarget {
   bool is_called_again_ = false;
 };
 
+/// What a server needs of the system, each ready for use.
+struct ServerParts {
+  std::unique_ptr<EventLoop> loop;
+  std::shared_ptr<ReplyBox> replies;
+  std::unique_ptr<TlsIdentity> identity;  ///< Null: no TLS.
+  UniqueFd listener;
+};
+
 /// What all connections of a server share.
 ///
 /// Threading: the server's thread; the counters may be read from any.
 class ServerCore final : public EventTarget {
  public:
-  ServerCore(const HttpServerOptions& options, HttpHandler& handler,
-             std::unique_ptr<EventLoop> loop, std::shared_ptr<ReplyBox> replies, UniqueFd listener);
+  ServerCore(const HttpServerOptions& options, HttpHandler& handler, ServerParts parts);
   ~ServerCore() override;
 
   /// Errors: kUnavailable when the listener cannot be watched.
@@ -104,7 +113,7 @@ class ServerCore final : public EventTarget {
 
   struct {
     Counter connections, streams, accepted, refused_connections, requests, refused_requests,
-        timeouts, bytes_in, bytes_out, messages_dropped;
+        failed_handshakes, timeouts, bytes_in, bytes_out, messages_dropped;
   } counters;
 
  private:
@@ -122,6 +131,8 @@ class ServerCore final : public EventTarget {
   void deliver_replies();
   void accept_all(int at_most);
   void welcome(UniqueFd fd, const Endpoint& peer);
+  /// Plain, or about to begin with TLS; without a descriptor when there is no memory for that.
+  [[nodiscard]] Transport make_transport(UniqueFd fd) const;
   void shed_one();
   /// Why one more connection from there is too many; empty when it is not.
   [[nodiscard]] std::string_view objection(const Endpoint::Key& peer) const;
@@ -131,6 +142,7 @@ class ServerCore final : public EventTarget {
   bool end_of_round();
   void bury();
 
+  const std::unique_ptr<TlsIdentity> identity_;  ///< Null: no TLS.
   ReplyTarget reply_target_{*this};
   UniqueFd listener_;
   UniqueFd spare_;  ///< Given up for a moment to accept, and close, when descriptors run out.

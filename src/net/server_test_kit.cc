@@ -8,14 +8,13 @@
 #include <future>
 #include <stdexcept>
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <sys/socket.h>
 
 #include "base/assert.h"
 #include "net/ascii.h"
+#include "net/socket.h"
+#include "net/tls_client.h"
 #include "net/websocket_codec.h"
 
 namespace gpuvigil::testing {
@@ -56,8 +55,9 @@ std::optional<HttpResponse> TestApp::handle(const HttpRequest& request, Deferral
     return std::nullopt;
   }
   if (request.path == "/who") {
-    return text_response(fmt::format("{} {}", request.user ? std::to_string(*request.user) : "?",
-                                     request.is_loopback ? "local" : "remote"));
+    return text_response(fmt::format("{} {} {}", request.user ? std::to_string(*request.user) : "?",
+                                     request.is_loopback ? "local" : "remote",
+                                     request.is_secure ? "secure" : "plain"));
   }
   if (request.path == "/shared") return HttpResponse{.body = shared, .headers = {}};
   if (request.path == "/big") {
@@ -95,6 +95,7 @@ HttpResponse TestApp::refuse(unsigned status, std::string_view detail) {
 
 TestServer::TestServer(HttpServerOptions options) {
   options.port = 0;
+  if (is_tls_run() && !options.tls) options.tls = common_identity();
   auto opened = HttpServer::open(options, app);
   if (!opened) throw std::runtime_error(opened.error().message);
   server = std::move(*opened);
@@ -140,40 +141,50 @@ std::chrono::nanoseconds TestServer::stop(Duration grace) {
   return std::chrono::steady_clock::now() - begin;
 }
 
-RawClient::RawClient(std::uint16_t port, int receive_buffer)
-    : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+RawClient::RawClient(std::uint16_t port, int receive_buffer, bool is_secure) {
+  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (receive_buffer > 0) {
-    ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
   }
   const timeval patience{.tv_sec = kPatience.count(), .tv_usec = 0};
-  ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-  ::setsockopt(fd_.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): the socket functions' own way.
-  if (::connect(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) {
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+  const auto endpoint = Endpoint::parse("127.0.0.1", port);
+  if (::connect(fd.get(), endpoint->data(), endpoint->size()) != 0) {
     throw std::runtime_error("cannot connect to the server under test");
   }
+  if (!is_secure) {
+    transport_ = Transport(std::move(fd));
+    return;
+  }
+  auto session = make_client_session("localhost", common_identity().certificate);
+  if (!session) throw std::runtime_error(session.error().message);
+  transport_ = Transport(std::move(fd), *std::move(session));
+  is_lost_ = transport_.shake_hands() != Transport::Handshake::kDone;
 }
 
-bool RawClient::send(std::string_view bytes) const {
-  while (!bytes.empty()) {
-    const auto sent = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+bool RawClient::send(std::string_view bytes) {
+  while (!is_lost_ && !bytes.empty()) {
+    const auto sent = transport_.send(bytes);
     if (sent <= 0) return false;
     bytes.remove_prefix(static_cast<std::size_t>(sent));
   }
-  return true;
+  return !is_lost_;
 }
 
 bool RawClient::receive() {
+  if (is_lost_) return false;
   std::array<char, 64 * 1024> piece{};
-  const auto got = ::recv(fd_.get(), piece.data(), piece.size(), 0);
-  if (got < 0 && errno == EAGAIN) throw std::runtime_error("the server under test says nothing");
-  if (got <= 0) return false;
-  buffer_.append(piece.data(), static_cast<std::size_t>(got));
-  return true;
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  for (;;) {
+    const auto got = transport_.receive(piece);
+    if (got > 0) buffer_.append(piece.data(), static_cast<std::size_t>(got));
+    if (got >= 0 || errno != EAGAIN) return got > 0;
+    // Of TLS something came that says nothing; of TCP nothing came in time.
+    if (!transport_.is_secure() || std::chrono::steady_clock::now() > deadline) {
+      throw std::runtime_error("the server under test says nothing");
+    }
+  }
 }
 
 std::string RawClient::read_to_end() {
@@ -211,10 +222,6 @@ bool RawClient::is_closed() {
   return buffer_.empty() && !receive();
 }
 
-void RawClient::shut_down_sending() const {
-  ::shutdown(fd_.get(), SHUT_WR);
-}
-
 bool RawClient::upgrade(std::string_view path) {
   send(get(path,
            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
@@ -236,12 +243,22 @@ RawClient::Frame RawClient::read_frame() {
   return {static_cast<unsigned>(static_cast<unsigned char>(start[0])) & 0x0FU, read_exactly(size)};
 }
 
-bool RawClient::send_text(std::string_view text) const {
+bool RawClient::send_text(std::string_view text) {
   return send(encode_masked_frame(Opcode::kText, text, {1, 2, 3, 4}));
+}
+
+std::string_view own_scheme() {
+  return is_tls_run() ? "https://" : "http://";
 }
 
 HttpResponse text_response(std::string text) {
   return {.content_type = "text/plain", .body = text_body(std::move(text)), .headers = {}};
+}
+
+HttpClientOptions client_options(HttpHeaders headers) {
+  return {.timeout = kPatience,
+          .headers = std::move(headers),
+          .ca_file = is_tls_run() ? common_identity().certificate : ""};
 }
 
 std::string get(std::string_view path, std::string_view more) {

@@ -14,8 +14,10 @@
 #include <vector>
 
 #include "base/bounded_queue.h"
-#include "base/unique_fd.h"
+#include "net/http_client.h"
 #include "net/http_server.h"
+#include "net/tls_test_kit.h"
+#include "net/transport.h"
 
 namespace gpuvigil::testing {
 
@@ -28,7 +30,7 @@ inline constexpr std::chrono::seconds kPatience{20};
 ///   /shared      a body that all answers share (its text is `shared`)
 ///   /big         a body of `big_bytes`
 ///   /throw       throws
-///   /who         the user, and whether the connection is of this machine
+///   /who         the user, whether the connection is of this machine, whether it is secure
 ///   /later       answers when a test takes the Reply out of `replies`
 ///   upgrade of /stream: keeps the peer, records texts; of any other path: 404
 class TestApp final : public HttpHandler {
@@ -53,7 +55,8 @@ class TestApp final : public HttpHandler {
   std::atomic<int> sessions_ended = 0;
 };
 
-/// A server with that application on a free port, in a thread of its own.
+/// A server with that application on a free port, in a thread of its own. Where is_tls_run(), with
+/// TLS.
 class TestServer {
  public:
   explicit TestServer(HttpServerOptions options = {});
@@ -76,13 +79,13 @@ class TestServer {
   std::thread thread_;
 };
 
-/// A blocking socket, with a deadline on everything.
+/// A blocking socket, with a deadline on everything; over TLS, it trusts common_identity().
 class RawClient {
  public:
-  explicit RawClient(std::uint16_t port, int receive_buffer = 0);
+  explicit RawClient(std::uint16_t port, int receive_buffer = 0, bool is_secure = is_tls_run());
 
   /// False when the other side has closed or reset.
-  bool send(std::string_view bytes) const;
+  bool send(std::string_view bytes);
   /// What comes until the other side closes.
   std::string read_to_end();
   /// One response with Content-Length (or none for `head`): head and body; less when it is cut.
@@ -93,8 +96,8 @@ class RawClient {
   std::string read_until(std::string_view text);
   /// True when the other side closes (or resets) without another byte.
   bool is_closed();
-  void shut_down_sending() const;
-  [[nodiscard]] int fd() const { return fd_.get(); }
+  void shut_down_sending() { transport_.end_sending(); }
+  [[nodiscard]] int fd() const { return transport_.fd(); }
 
   // WebSocket.
   bool upgrade(std::string_view path = "/stream");
@@ -103,13 +106,20 @@ class RawClient {
     std::string payload;
   };
   Frame read_frame();
-  bool send_text(std::string_view text) const;
+  bool send_text(std::string_view text);
 
  private:
   bool receive();
-  UniqueFd fd_;
+  Transport transport_;
+  bool is_lost_ = false;  ///< The handshake has failed.
   std::string buffer_;
 };
+
+/// What this program's clients need to reach a TestServer.
+[[nodiscard]] HttpClientOptions client_options(HttpHeaders headers = {});
+
+/// "http://" or "https://", as a TestServer of this run has it.
+[[nodiscard]] std::string_view own_scheme();
 
 /// "GET path HTTP/1.1" with a Host field, and `more` lines with their CR LF.
 [[nodiscard]] std::string get(std::string_view path, std::string_view more = {});

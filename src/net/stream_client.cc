@@ -27,18 +27,18 @@ StreamClient::StreamClient(ClientSocket socket, std::string rest)
       buffer_(std::move(rest)),
       unread_(buffer_) {}
 
-Result<std::unique_ptr<StreamClient>> StreamClient::connect(std::string_view url, Duration timeout,
-                                                            const HttpHeaders& headers) {
-  const Deadline deadline(timeout);
+Result<std::unique_ptr<StreamClient>> StreamClient::connect(std::string_view url,
+                                                            const HttpClientOptions& options) {
+  const Deadline deadline(options.timeout);
   GPUVIGIL_TRY(const HttpUrl parsed, parse_url(url));
   const std::string key = make_websocket_key();
   HttpHeaders all = {{"Upgrade", "websocket"},
                      {"Connection", "Upgrade"},
                      {"Sec-WebSocket-Version", "13"},
                      {"Sec-WebSocket-Key", key}};
-  all.insert(all.end(), headers.begin(), headers.end());
+  all.insert(all.end(), options.headers.begin(), options.headers.end());
   GPUVIGIL_TRY(const std::string request, format_get(parsed, all));
-  GPUVIGIL_TRY(ClientSocket socket, ClientSocket::connect(parsed, deadline));
+  GPUVIGIL_TRY(ClientSocket socket, ClientSocket::connect(parsed, options.ca_file, deadline));
   GPUVIGIL_CHECK(socket.send(request, deadline));
   ResponseParser parser(kMaxClientHeader, kMaxClientBody);
   GPUVIGIL_CHECK(receive_response(socket, parser, deadline));

@@ -19,12 +19,12 @@ namespace gpuvigil {
 /// Threading: one thread at a time.
 class StreamClient {
  public:
-  /// Connects and upgrades. `url` as "ws://..." or "http://...".
+  /// Connects and upgrades, for which options.timeout counts. `url` as "ws://...", "https://...".
   ///
   /// Errors: those of http_get(); kUnavailable too when the server refuses the upgrade (the message
   /// has its status and the beginning of its answer).
   [[nodiscard]] static Result<std::unique_ptr<StreamClient>> connect(
-      std::string_view url, Duration timeout, const HttpHeaders& headers = {});
+      std::string_view url, const HttpClientOptions& options = {});
 
   /// The next message; nothing when the server has closed the stream in order (1000, 1001, or no
   /// code). Errors: kTimeout (the stream goes on: call again), kIo (connection lost), kUnavailable

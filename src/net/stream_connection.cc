@@ -25,10 +25,6 @@ constexpr int kUnsentBytes = 16 * 1024;
 /// So little at a time that one client's flood of tiny messages leaves others their turn.
 constexpr std::size_t kReadBytes = 4 * 1024;
 
-bool would_block() {
-  return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-}
-
 /// Spreads the pings of clients that came together (after a restart, say) over the whole period.
 Duration ping_offset(const ServerCore& core) {
   constexpr std::uint64_t kGoldenRatio = 0x9E3779B97F4A7C15;  // 2^64 / 1.618: spreads evenly
@@ -44,7 +40,7 @@ std::shared_ptr<const std::string> framed(Opcode opcode, std::string_view payloa
 }  // namespace
 
 StreamConnection::StreamConnection(ServerCore& core, const Endpoint::Key& peer)
-    : Connection(core, UniqueFd(), peer),
+    : Connection(core, Transport(), peer),
       decoder_(WebSocketDecoder::Sender::kClient, core.options.limits.message_bytes),
       last_heard_(core.now()),
       last_ping_(core.now() - ping_offset(core)) {}
@@ -53,17 +49,17 @@ StreamConnection::~StreamConnection() {
   if (is_open_) core_.counters.streams.subtract();
 }
 
-void StreamConnection::take_over(UniqueFd fd, std::unique_ptr<StreamSession> session) {
-  fd_ = std::move(fd);
+void StreamConnection::take_over(Transport transport, std::unique_ptr<StreamSession> session) {
+  transport_ = std::move(transport);
   session_ = std::move(session);
 }
 
 void StreamConnection::begin(std::string response, std::string_view bytes) {
   is_open_ = true;
   core_.counters.streams.add();
-  set_option(fd_.get(), SOL_SOCKET, SO_SNDBUF, kSendBuffer);
-  set_option(fd_.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, kUnsentBytes);
-  core_.loop->rewatch(fd_.get(), EPOLLIN, *this);
+  set_option(transport_.fd(), SOL_SOCKET, SO_SNDBUF, kSendBuffer);
+  set_option(transport_.fd(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, kUnsentBytes);
+  core_.loop->rewatch(transport_.fd(), EPOLLIN, *this);
   current_ = std::make_shared<const std::string>(std::move(response));
   flush();
   if (is_closing_ && !is_retired()) core_.call_again(*this);
@@ -116,13 +112,14 @@ void StreamConnection::on_ready(std::uint32_t events) {
 }
 
 void StreamConnection::read() {
-  auto& scratch = core_.scratch;
-  const ssize_t got = ::recv(fd_.get(), scratch.data(), std::min(scratch.size(), kReadBytes), 0);
+  const std::span scratch(core_.scratch);
+  const ssize_t got =
+      transport_.receive(scratch.first(transport_.is_secure() ? Transport::kRecord : kReadBytes));
   if (got < 0 && would_block()) return;
   if (got <= 0) return core_.retire(*this);
   last_heard_ = core_.now();
   core_.counters.bytes_in.add(static_cast<std::uint64_t>(got));
-  on_bytes(std::span(scratch).first(static_cast<std::size_t>(got)));
+  on_bytes(scratch.first(static_cast<std::size_t>(got)));
 }
 
 void StreamConnection::on_bytes(std::span<char> bytes) {
@@ -189,7 +186,7 @@ bool StreamConnection::take_next() {
 void StreamConnection::flush() {
   while (current_ != nullptr || take_next()) {
     const auto rest = std::string_view(*current_).substr(at_);
-    const ssize_t result = ::send(fd_.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
+    const ssize_t result = transport_.send(rest);
     if (result < 0 && !would_block()) return core_.retire(*this);
     const auto sent = static_cast<std::size_t>(std::max<ssize_t>(result, 0));
     core_.counters.bytes_out.add(sent);
@@ -208,12 +205,12 @@ void StreamConnection::set_blocked(bool blocked) {
   if (blocked == is_blocked_) return;
   is_blocked_ = blocked;
   if (blocked && !is_closing_) deadline_ = core_.now() + core_.options.times.stuck;
-  core_.loop->rewatch(fd_.get(), blocked ? EPOLLIN | EPOLLOUT : EPOLLIN, *this);
+  core_.loop->rewatch(transport_.fd(), blocked ? EPOLLIN | EPOLLOUT : EPOLLIN, *this);
 }
 
 void StreamConnection::finish() {
   if (std::exchange(is_finished_, true)) return;
-  ::shutdown(fd_.get(), SHUT_WR);
+  transport_.end_sending();
   deadline_ = core_.now() + core_.options.times.linger;
 }
 

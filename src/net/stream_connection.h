@@ -22,7 +22,7 @@ class StreamConnection final : public Connection, public StreamPeer {
   StreamConnection(ServerCore& core, const Endpoint::Key& peer);
   ~StreamConnection() override;
 
-  void take_over(UniqueFd fd, std::unique_ptr<StreamSession> session);
+  void take_over(Transport transport, std::unique_ptr<StreamSession> session);
 
   /// Accepts the upgrade with that 101 response. `bytes` came behind the request. Requires
   /// take_over() and that the core has adopted this connection.

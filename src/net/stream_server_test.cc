@@ -91,7 +91,7 @@ TEST(Stream, IsRefusedProperly) {
               HasSubstr("Sec-WebSocket-Version: 13\r\n"));
   f("/stream", "Sec-WebSocket-Version: 13\r\n", 400);
   f("/stream", good + "Origin: http://evil.example\r\n", 403);
-  f("/stream", good + "Origin: http://localhost\r\n", 101);
+  f("/stream", good + "Origin: " + std::string(testing::own_scheme()) + "localhost\r\n", 101);
   EXPECT_TRUE(server.eventually([](const auto& stats) { return stats.connections == 0; }));
 }
 
