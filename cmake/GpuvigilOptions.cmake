@@ -6,3 +6,4 @@ function(gpuvigil_part name what)
 endfunction()
 
 gpuvigil_part(AGENTS "The socket at which programs report themselves")
+gpuvigil_part(SDK "libgpuvigil, libgpuvigil_client and their headers")
