@@ -15,6 +15,13 @@ if(GPUVIGIL_DEV)
   target_compile_definitions(gpuvigil_warnings INTERFACE GPUVIGIL_FAILPOINTS=1)
 endif()
 
+# The same for what is written in C.
+add_library(gpuvigil_c_warnings INTERFACE)
+if(GPUVIGIL_DEV)
+  target_compile_options(gpuvigil_c_warnings INTERFACE
+    -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Werror)
+endif()
+
 # What `make test-long` builds with TSan: every test of CONCURRENT_TESTS. A test outside src/ joins
 # by add_dependencies(concurrent_tests ...) and the label "concurrent".
 if(GPUVIGIL_DEV)

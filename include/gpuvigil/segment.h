@@ -116,13 +116,15 @@ typedef struct gpuvigil_segment_device {
   uint64_t reserved1;
 } gpuvigil_segment_device;
 
-/// A series: one name of one kind on one device.
+/// A series: one name of one kind on one device. Threads may count while the writer writes: then
+/// sums may lag behind the pages, and extremes run ahead of them. `calls` lags behind everything;
+/// where it is what the pages add up to, all of it is whole.
 typedef struct gpuvigil_segment_row {
   uint32_t name_offset;  ///< Within the table of names.
   uint32_t name_bytes;   ///< 1 to 8192.
   uint32_t device;       ///< Index in the table of devices.
   uint32_t kind;         ///< GPUVIGIL_KIND_*
-  uint64_t calls;        ///< What its buckets add up to.
+  uint64_t calls;
   uint64_t sum_ns;
   uint64_t min_ns;
   uint64_t max_ns;

@@ -61,7 +61,13 @@ struct KernelName {
 /// kCompute.
 [[nodiscard]] KernelKind kind_of_kernel(std::string_view name);
 
-/// What is exact about a set of executions. Merging is addition.
+/// a + b, or the largest number: a sum that wrapped around would be any number at all.
+[[nodiscard]] constexpr std::uint64_t add_saturating(std::uint64_t a, std::uint64_t b) {
+  std::uint64_t sum = 0;
+  return __builtin_add_overflow(a, b, &sum) ? std::numeric_limits<std::uint64_t>::max() : sum;
+}
+
+/// What is exact about a set of executions. Merging is addition; sums stay at the largest number.
 struct KernelCounters {
   std::uint64_t calls = 0;
   std::uint64_t sum_ns = 0;
@@ -73,7 +79,7 @@ struct KernelCounters {
 
   void add(std::uint64_t duration_ns) {
     ++calls;
-    sum_ns += duration_ns;
+    sum_ns = add_saturating(sum_ns, duration_ns);
     min_ns = std::min(min_ns, duration_ns);
     max_ns = std::max(max_ns, duration_ns);
     const auto d = static_cast<double>(duration_ns);
@@ -82,12 +88,12 @@ struct KernelCounters {
 
   void merge(const KernelCounters& other) {
     calls += other.calls;
-    sum_ns += other.sum_ns;
+    sum_ns = add_saturating(sum_ns, other.sum_ns);
     min_ns = std::min(min_ns, other.min_ns);
     max_ns = std::max(max_ns, other.max_ns);
     sum_squares_ns2 += other.sum_squares_ns2;
     memory_calls += other.memory_calls;
-    memory_bytes += other.memory_bytes;
+    memory_bytes = add_saturating(memory_bytes, other.memory_bytes);
   }
 };
 

@@ -18,8 +18,9 @@ enum class Loss : std::uint8_t {
   kExecutionsOverrun,     ///< Counted, but too many at once to be listed among the newest.
   kSamplesLate,           ///< Device samples that missed their deadline.
   kReadingsInvalid,       ///< Values of a driver that cannot be; shown as driver errors.
+  kExecutionsUncounted,   ///< A program that reports itself had no room or no times for them.
 };
-inline constexpr std::size_t kLossKinds = 8;
+inline constexpr std::size_t kLossKinds = 9;
 
 struct LossInfo {
   Loss loss;
@@ -42,6 +43,8 @@ inline constexpr std::array<LossInfo, kLossKinds> kLosses = {{
     {Loss::kSamplesLate, "samples_late", false, "Device samples that missed their deadline."},
     {Loss::kReadingsInvalid, "readings_invalid", false,
      "Values of a driver that cannot be: out of range, or not a number."},
+    {Loss::kExecutionsUncounted, "executions_uncounted", true,
+     "Of programs that report themselves: no room to count them, or no times."},
 }};
 
 /// One counter for each kind.

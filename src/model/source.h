@@ -27,6 +27,8 @@ struct Aggregate {
   std::uint64_t last_duration_ns = 0;
   /// The most memory that any one execution of this series ever carried; 0 when none did.
   std::uint64_t largest_memory_bytes = 0;
+  /// Counted before anybody looked: it belongs to the totals, and to no window.
+  bool is_late = false;
 };
 
 /// Where sources hand in what happened; the monitor implements it.

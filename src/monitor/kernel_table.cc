@@ -276,10 +276,10 @@ void KernelTable::add(SeriesSlot slot, const Aggregate& aggregate) {
   Series& series = series_[index];
   Kernel& kernel = kernels_[series.kernel];
   series.counters.merge(aggregate.counters);
-  series.delta.merge(aggregate.counters);
+  if (!aggregate.is_late) series.delta.merge(aggregate.counters);
   for (const BucketCount& b : aggregate.buckets) {
     series.sketch.add_to_bucket(b.bucket, b.count);
-    series.delta_buckets.add(delta_pool_, b.bucket, b.count);
+    if (!aggregate.is_late) series.delta_buckets.add(delta_pool_, b.bucket, b.count);
     if (kernel.series.size() > 1) kernel.sketch.add_to_bucket(b.bucket, b.count);
   }
   // Without calls it only completes what came before.

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The connection to a server. The publisher's thread only, but for gpuvigil_link_after_fork().
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "gpuvigil/gpuvigil.h"
+
+#define MAX_WHY 256U
+
+typedef struct link_status {
+  gpuvigil_state state;
+  char why[MAX_WHY];  ///< A sentence for people.
+} link_status;
+
+/// Where to look: `path`, or NULL for the places that gpuvigil.h names. Before the thread starts.
+void gpuvigil_link_set_path(const char* path);
+
+/// Tries to hand `segment` over. Nothing here waits: gpuvigil_link_listen() looks for the answer.
+void gpuvigil_link_connect(int segment, link_status* status);
+
+/// Looks at what the server has said. False when the connection has ended.
+bool gpuvigil_link_listen(link_status* status);
+
+/// To be waited on for reading; -1 without a connection.
+int gpuvigil_link_descriptor(void);
+
+/// True once the server took the segment.
+bool gpuvigil_link_is_taken(void);
+
+void gpuvigil_link_close(void);
+void gpuvigil_link_after_fork(void);

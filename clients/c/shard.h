@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What one thread counted. Only the thread that holds a shard writes it; the publisher reads it.
+// Shards are never freed: the next thread goes on counting where one ended.
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "series.h"
+
+#define MAX_SHARDS 256U
+
+/// The shortest and the longest of one epoch.
+typedef struct extremes {
+  uint64_t epoch;
+  uint64_t min_ns;
+  uint64_t max_ns;
+} extremes;
+
+/// Written by relaxed stores in this order, `calls` last.
+typedef struct cell {
+  uint64_t sum_ns;
+  double sum_squares_ns2;
+  uint64_t last_end_ns;
+  uint64_t last_duration_ns;
+  uint64_t memory_calls;
+  uint64_t memory_bytes;
+  uint64_t calls;
+
+  uint64_t largest_memory_bytes;
+  extremes extremes[2];  ///< Of the last two epochs in which it was used, odd and even ones.
+  gpuvigil_segment_page* pages[GPUVIGIL_SKETCH_PAGES];
+} cell;
+
+typedef struct listed {
+  uint64_t id;
+  uint64_t duration_ns;
+  uint64_t memory_bytes;
+  uint64_t end_ns;
+} listed;
+
+/// What the publisher has taken of a cell.
+typedef struct taken {
+  cell counters;  ///< Without its pages.
+  gpuvigil_segment_page* pages[GPUVIGIL_SKETCH_PAGES];
+} taken;
+
+typedef struct shard {
+  cell* cells[MAX_SERIES];
+  uint64_t recent_head;  ///< Entry n is at n modulo MAX_RECENT.
+  listed recent[MAX_RECENT];
+  struct shard* next_free;
+
+  // The publisher's.
+  taken* taken[MAX_SERIES];
+  uint64_t recent_taken;
+} shard;
+
+/// Counts on the shard of this thread. False where there is no memory.
+bool gpuvigil_shard_record(uint32_t id, uint64_t duration_ns, uint64_t memory_bytes);
+
+/// Shards below this number exist. Any thread.
+uint32_t gpuvigil_shard_count(void);
+shard* gpuvigil_shard_at(uint32_t index);
+
+/// Begins a new epoch and gives its number: extremes of what is recorded from now on are kept apart
+/// from those before. The publisher, before it reads cells.
+uint64_t gpuvigil_shard_new_epoch(void);
+
+void gpuvigil_shard_lock(void);
+void gpuvigil_shard_unlock(void);
+/// In the child: nothing was counted, and nothing is until gpuvigil_shard_resume().
+void gpuvigil_shard_after_fork(void);
+void gpuvigil_shard_resume(void);

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "profile/profile_source.h"
+
+#include <utility>
+
+#include "base/assert.h"
+
+namespace gpuvigil {
+namespace {
+
+DeviceInfo one_too_many() {
+  return {.uuid = "SDK-other",
+          .name = "(more devices than one user may report)",
+          .pci_bus_id = {},
+          .source = "sdk"};
+}
+
+Aggregate aggregate_of(const SegmentDelta& delta, const SegmentDelta::Change& change) {
+  return {.counters = change.counters,
+          .buckets = std::span(delta.buckets).subspan(change.first_bucket, change.bucket_count),
+          .last_end = change.last_end,
+          .last_duration_ns = change.last_duration_ns,
+          .largest_memory_bytes = change.largest_memory_bytes,
+          .is_late = delta.is_late};
+}
+
+/// Where in its span the work of a device was, nobody knows. What several processes did is put at
+/// the same end, so that their union is the largest of them: a lower bound, and exact for one. What
+/// is late is put at the beginning, where it does not look like now.
+void hand_in_busy(const SegmentDelta::Busy& busy, bool is_late, DeviceSlot device, Intake& intake) {
+  const auto tell = [&](KernelKind kind, Duration length) {
+    if (length <= Duration::zero()) return;
+    if (is_late) {
+      intake.activity(device, kind, busy.from, busy.from + length);
+    } else {
+      intake.activity(device, kind, busy.to - length, busy.to);
+    }
+  };
+  intake.covered(device, busy.from, busy.to);
+  tell(KernelKind::kCompute, busy.kernels);
+  tell(KernelKind::kMemcpy, busy.all);
+}
+
+}  // namespace
+
+ProfileInbox::ProfileInbox(std::size_t max_bytes)
+    : max_bytes_(max_bytes), queue_(kMost, WhenFull::kDropNewest) {}
+
+void ProfileInbox::push(ProfileNews news) {
+  bytes_ += news.delta.memory_bytes();
+  ++news_;
+  const bool taken = queue_.push(std::move(news));
+  GPUVIGIL_ASSERT(taken);
+}
+
+std::deque<ProfileNews> ProfileInbox::drain() {
+  std::deque<ProfileNews> all = queue_.drain();
+  for (const ProfileNews& news : all) bytes_ -= news.delta.memory_bytes();
+  news_ -= all.size();
+  return all;
+}
+
+ProfileSource::ProfileSource(std::shared_ptr<ProfileInbox> inbox, ProfileQuotas quotas)
+    : inbox_(std::move(inbox)), quotas_(quotas) {}
+
+void ProfileSource::feed(Timestamp /*until*/, Intake& intake) {
+  for (ProfileNews& news : inbox_->drain()) take(news, intake);
+}
+
+void ProfileSource::take(ProfileNews& news, Intake& intake) {
+  const SegmentDelta& delta = news.delta;
+  User& user = users_[news.uid];
+  const auto [found, is_new] = clients_.try_emplace(news.client);
+  Client& client = found->second;
+  if (is_new) client.owner = intake.open_owner();
+  for (const DeviceInfo& device : delta.devices) {
+    const bool fits =
+        user.devices.contains(device.uuid) || user.devices.size() < quotas_.devices_per_uid;
+    if (fits) user.devices.insert(device.uuid);
+    client.devices.push_back(intake.device(fits ? device : one_too_many()));
+  }
+  open_rows(delta, client, user, intake);
+  for (const SegmentDelta::Change& change : delta.changes) {
+    intake.aggregate(client.rows[change.row], aggregate_of(delta, change));
+  }
+  for (const SegmentDelta::Listed& listed : delta.recent) {
+    intake.recent(client.rows[listed.row], listed.execution);
+  }
+  for (const SegmentDelta::Busy& busy : delta.busy) {
+    hand_in_busy(busy, delta.is_late, client.devices[busy.device], intake);
+  }
+  for (const LossInfo& loss : kLosses) {
+    if (delta.losses[loss.loss] > 0) intake.lost(loss.loss, delta.losses[loss.loss]);
+  }
+  if (news.is_last) close(news.client, news.uid, intake);
+}
+
+void ProfileSource::open_rows(const SegmentDelta& delta, Client& client, User& user,
+                              Intake& intake) {
+  for (const SegmentDelta::Row& row : delta.rows) {
+    const DeviceSlot device = client.devices[row.device];
+    SeriesKey key(row.name, static_cast<std::uint32_t>(device));
+    auto held = user.series.find(key);
+    if (held == user.series.end() && user.series.size() < quotas_.series_per_uid) {
+      held = user.series.emplace(key, 0).first;
+    }
+    const bool fits = held != user.series.end();
+    if (fits) {
+      ++held->second;
+      client.held.push_back(std::move(key));
+    }
+    client.rows.push_back(intake.series(client.owner, device,
+                                        fits ? std::string_view(row.name) : kOtherName, row.kind));
+  }
+}
+
+void ProfileSource::close(std::uint64_t id, uid_t uid, Intake& intake) {
+  const auto client = clients_.find(id);
+  User& user = users_[uid];
+  for (const SeriesKey& key : client->second.held) {
+    const auto held = user.series.find(key);
+    if (--held->second == 0) user.series.erase(held);
+  }
+  intake.close_owner(client->second.owner);
+  clients_.erase(client);
+}
+
+}  // namespace gpuvigil

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "profile/segment_copy.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include <fmt/format.h>
+
+namespace gpuvigil {
+namespace {
+
+constexpr int kTries = 3;
+constexpr std::uint32_t kMaxStride = 4096;
+constexpr std::uint32_t kMaxNameBytes = 8192;
+
+std::unexpected<Error> corrupt(std::string what) {
+  return fail(Errc::kCorrupt, "not a segment: " + std::move(what));
+}
+
+/// Copies words one by one, so that each is read once and what follows is read later. Both are
+/// aligned; `size` is a multiple of a word.
+void copy_words(SharedBytes segment, std::size_t offset, void* into, std::size_t size) {
+  const std::byte* const from = segment.data() + offset;
+  auto* const to = static_cast<std::byte*>(into);
+  for (std::size_t at = 0; at < size; at += sizeof(std::uint64_t)) {
+    const auto* const word = reinterpret_cast<const std::uint64_t*>(from + at);
+    const std::uint64_t value = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+    std::memcpy(to + at, &value, sizeof(value));
+  }
+}
+
+std::string copy_text(SharedBytes segment, std::size_t offset, std::size_t size) {
+  std::string text(size, '\0');
+  for (std::size_t i = 0; i < size; ++i) {
+    const auto* const byte = reinterpret_cast<const char*>(segment.data() + offset + i);
+    text[i] = __atomic_load_n(byte, __ATOMIC_ACQUIRE);
+  }
+  return text;
+}
+
+struct TableRule {
+  const char* name;
+  gpuvigil_segment_table gpuvigil_segment_header::* table;
+  std::size_t entry;  ///< Bytes of ours; theirs may be larger.
+  std::uint32_t most;
+};
+
+constexpr std::array kTables = {
+    TableRule{"devices", &gpuvigil_segment_header::devices, sizeof(gpuvigil_segment_device), 64},
+    TableRule{"rows", &gpuvigil_segment_header::rows, sizeof(gpuvigil_segment_row), 4096},
+    TableRule{"recent", &gpuvigil_segment_header::recent, sizeof(gpuvigil_segment_recent), 4096},
+    TableRule{"names", &gpuvigil_segment_header::names, 1, GPUVIGIL_SEGMENT_MAX_BYTES},
+    TableRule{"pages", &gpuvigil_segment_header::pages, sizeof(gpuvigil_segment_page), UINT16_MAX},
+};
+
+Result<void> check_table(const TableRule& rule, const gpuvigil_segment_table& table,
+                         std::size_t size) {
+  const bool is_bytes = rule.entry == 1;
+  const bool fits = is_bytes ? table.stride == 1
+                             : table.stride >= rule.entry && table.stride <= kMaxStride &&
+                                   table.stride % sizeof(std::uint64_t) == 0 &&
+                                   table.offset % sizeof(std::uint64_t) == 0;
+  const std::uint64_t end =
+      table.offset + std::uint64_t{table.stride} * std::uint64_t{table.capacity};
+  if (!fits || table.capacity > rule.most || table.offset < sizeof(gpuvigil_segment_header) ||
+      end > size) {
+    return corrupt(fmt::format("its table of {} cannot be", rule.name));
+  }
+  return {};
+}
+
+std::size_t place_of(const gpuvigil_segment_table& table, std::uint32_t index) {
+  return table.offset + std::size_t{table.stride} * index;
+}
+
+std::uint64_t current_seq(SharedBytes segment) {
+  std::uint64_t seq = 0;
+  copy_words(segment, offsetof(gpuvigil_segment_header, flush_seq), &seq, sizeof(seq));
+  return seq;
+}
+
+/// One attempt to copy what is new; every place is checked before it is gone to.
+class Attempt {
+ public:
+  Attempt(SharedBytes segment, const gpuvigil_segment_header& layout, const SegmentSeen& seen,
+          SegmentCopy& into)
+      : segment_(segment), layout_(layout), seen_(seen), into_(into) {
+    into_ = {};
+    copy_words(segment_, 0, &into_.header, sizeof(into_.header));
+  }
+
+  Result<void> copy() {
+    const gpuvigil_segment_header& header = into_.header;
+    const auto seen_rows = static_cast<std::uint32_t>(seen_.rows.size());
+    if (header.devices_used > layout_.devices.capacity || header.devices_used < seen_.devices ||
+        header.rows_used > layout_.rows.capacity || header.rows_used < seen_rows ||
+        header.recent_head < seen_.recent_head) {
+      return corrupt("it has shrunk, or is larger than itself");
+    }
+    for (std::uint32_t i = 0; i < header.devices_used; ++i) {
+      copy_words(segment_, place_of(layout_.devices, i), &into_.devices.emplace_back(),
+                 sizeof(gpuvigil_segment_device));
+    }
+    for (std::uint32_t i = 0; i < header.rows_used; ++i) GPUVIGIL_CHECK(copy_row(i));
+    if (header.recent_head != seen_.recent_head) copy_recent();
+    return {};
+  }
+
+ private:
+  Result<void> copy_row(std::uint32_t index) {
+    gpuvigil_segment_row row;
+    copy_words(segment_, place_of(layout_.rows, index), &row, sizeof(row));
+    const bool is_new = index >= seen_.rows.size();
+    if (!is_new && std::memcmp(&row, &seen_.rows[index], sizeof(row)) == 0) return {};
+    if (is_new) GPUVIGIL_CHECK(copy_name(index, row));
+    into_.changed.push_back(
+        {.index = index, .row = row, .first_page = static_cast<std::uint32_t>(into_.pages.size())});
+    for (const std::uint16_t place : row.pages) {
+      if (place == 0) continue;
+      if (place > layout_.pages.capacity) {
+        return corrupt(fmt::format("row {} has a page that there is not", index));
+      }
+      copy_words(segment_, place_of(layout_.pages, place - 1U), &into_.pages.emplace_back(),
+                 sizeof(gpuvigil_segment_page));
+    }
+    return {};
+  }
+
+  Result<void> copy_name(std::uint32_t index, const gpuvigil_segment_row& row) {
+    const std::uint64_t end = std::uint64_t{row.name_offset} + row.name_bytes;
+    if (row.name_bytes == 0 || row.name_bytes > kMaxNameBytes || end > layout_.names.capacity ||
+        row.device >= into_.header.devices_used) {
+      return corrupt(fmt::format("row {} has a name or a device that there is not", index));
+    }
+    into_.new_names.push_back(
+        copy_text(segment_, layout_.names.offset + std::size_t{row.name_offset}, row.name_bytes));
+    return {};
+  }
+
+  void copy_recent() {
+    into_.recent.resize(layout_.recent.capacity);
+    for (std::uint32_t i = 0; i < layout_.recent.capacity; ++i) {
+      copy_words(segment_, place_of(layout_.recent, i), &into_.recent[i],
+                 sizeof(gpuvigil_segment_recent));
+    }
+  }
+
+  SharedBytes segment_;
+  const gpuvigil_segment_header& layout_;
+  const SegmentSeen& seen_;
+  SegmentCopy& into_;
+};
+
+}  // namespace
+
+Result<gpuvigil_segment_header> read_layout(SharedBytes segment) {
+  gpuvigil_segment_header header;
+  if (segment.size() < sizeof(header) || segment.size() > GPUVIGIL_SEGMENT_MAX_BYTES) {
+    return corrupt(fmt::format("{} bytes", segment.size()));
+  }
+  copy_words(segment, 0, &header, sizeof(header));
+  if (header.magic != GPUVIGIL_SEGMENT_MAGIC) return corrupt("it does not begin like one");
+  if (!reads_segment_abi(header.abi)) {
+    return fail(Errc::kUnavailable,
+                fmt::format("its layout is number {}; this gpuvigil reads {} and the two before",
+                            header.abi, kNewestSegmentAbi));
+  }
+  if (header.sketch_scheme != GPUVIGIL_SKETCH_SCHEME) {
+    return fail(Errc::kUnavailable, fmt::format("its sketches are of scheme {}; known is {}",
+                                                header.sketch_scheme, GPUVIGIL_SKETCH_SCHEME));
+  }
+  if (header.size != segment.size()) return corrupt("it says another size than it has");
+  for (const TableRule& rule : kTables) {
+    GPUVIGIL_CHECK(check_table(rule, header.*rule.table, segment.size()));
+  }
+  return header;
+}
+
+Result<bool> copy_news(SharedBytes segment, const gpuvigil_segment_header& layout,
+                       const SegmentSeen& seen, bool even_if_torn, SegmentCopy& into) {
+  for (int i = 0; i < kTries; ++i) {
+    const std::uint64_t before = current_seq(segment);
+    if (before == seen.flush_seq) return false;
+    const bool writes = before % 2 != 0;
+    const bool is_final = even_if_torn && i + 1 == kTries;
+    if (writes && !is_final) continue;
+    const auto copied = Attempt(segment, layout, seen, into).copy();
+    const bool is_whole = !writes && current_seq(segment) == before;
+    // Of a torn copy nothing can be said, unless it is all that there will ever be.
+    if (!is_whole && !is_final) continue;
+    GPUVIGIL_CHECK(copied);
+    into.header.flush_seq = before;
+    return true;
+  }
+  return false;
+}
+
+}  // namespace gpuvigil

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "base/assert.h"
+#include "model/latency_sketch.h"
+#include "profile/segment_reader.h"
+#include "profile/testing_segment.h"
+
+namespace {
+
+using gpuvigil::SegmentDelta;
+using gpuvigil::SketchScheme;
+using gpuvigil::testing::SegmentImage;
+
+constexpr gpuvigil::SegmentTime kTime{.now = gpuvigil::from_unix_ns(1'800'000'000'000'000'000),
+                                      .monotonic_now_ns = std::uint64_t{1} << 45U};
+
+/// Holds a difference to what the live state relies on.
+void check(const SegmentDelta& delta, std::size_t& rows, std::size_t& devices) {
+  devices += delta.devices.size();
+  for (const SegmentDelta::Row& row : delta.rows) {
+    GPUVIGIL_ASSERT(!row.name.empty() && row.device < devices);
+  }
+  rows += delta.rows.size();
+  for (const SegmentDelta::Change& change : delta.changes) {
+    GPUVIGIL_ASSERT(change.row < rows);
+    const auto buckets = std::span(delta.buckets).subspan(change.first_bucket, change.bucket_count);
+    std::uint64_t calls = 0;
+    std::uint32_t next = 0;
+    for (const gpuvigil::BucketCount& b : buckets) {
+      GPUVIGIL_ASSERT(b.bucket >= next && b.bucket < SketchScheme::kBuckets && b.count > 0);
+      next = b.bucket + 1;
+      calls += b.count;
+    }
+    const gpuvigil::KernelCounters& c = change.counters;
+    GPUVIGIL_ASSERT(c.calls == calls && c.memory_calls <= UINT64_MAX);
+    GPUVIGIL_ASSERT(std::isfinite(c.sum_squares_ns2) && c.sum_squares_ns2 >= 0);
+    GPUVIGIL_ASSERT(change.last_end <= kTime.now);
+    if (calls == 0) continue;
+    GPUVIGIL_ASSERT(SketchScheme::bucket_of(c.min_ns) == buckets.front().bucket);
+    GPUVIGIL_ASSERT(SketchScheme::bucket_of(c.max_ns) == buckets.back().bucket);
+    GPUVIGIL_ASSERT(c.min_ns <= c.max_ns && c.sum_ns >= c.min_ns);
+  }
+  for (const SegmentDelta::Listed& listed : delta.recent) {
+    GPUVIGIL_ASSERT(listed.row < rows && listed.execution.end <= kTime.now);
+    GPUVIGIL_ASSERT(listed.execution.duration >= gpuvigil::Duration::zero());
+  }
+  for (const SegmentDelta::Busy& busy : delta.busy) {
+    GPUVIGIL_ASSERT(busy.device < devices && busy.from <= busy.to && busy.to <= kTime.now);
+    GPUVIGIL_ASSERT(busy.kernels <= busy.all && busy.all <= busy.to - busy.from);
+  }
+}
+
+}  // namespace
+
+/// The input is a list of writes into a good segment, five bytes each (two of place, two of value,
+/// one of how): so that mutations get past the first checks. A `how` of 255 reads what there is.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  SegmentImage image(64, 60);
+  image.add_device("GPU-1");
+  image.add_device();
+  for (std::uint32_t row = 0; row < 4; ++row) {
+    image.add_row("kernel", row % 2);
+    image.record(row, std::uint64_t{100} << (8 * row), 1000 + row);
+  }
+  image.header().features = GPUVIGIL_SEGMENT_HAS_BUSY;
+  image.flush();
+  auto reader = gpuvigil::SegmentReader::open(image.bytes());
+  std::size_t rows = 0;
+  std::size_t devices = 0;
+  const std::span<std::byte> bytes = image.writable();
+  for (std::size_t at = 0; at + 5 <= size; at += 5) {
+    std::uint16_t place = 0;
+    std::uint16_t value = 0;
+    std::memcpy(&place, data + at, sizeof(place));
+    std::memcpy(&value, data + at + 2, sizeof(value));
+    const std::uint8_t how = data[at + 4];
+    if (how < 128) {  // anywhere, eight bytes: small numbers as well as large ones
+      const std::uint64_t wide = std::uint64_t{value} << (how % 64);
+      std::memcpy(bytes.data() + std::min<std::size_t>(place, bytes.size() - 8), &wide, 8);
+    } else if (how < 250) {  // two bytes of the header or of the first rows
+      std::memcpy(bytes.data() + place % 2048, &value, 2);
+    } else if (how < 254) {
+      image.header().flush_seq += how - 250U;
+    } else {
+      if (how == 254) reader = gpuvigil::SegmentReader::open(image.bytes());
+      if (how == 254) rows = devices = 0;
+      if (!reader) continue;
+      const auto delta = reader->read(image.bytes(), kTime, value % 2 != 0);
+      if (!delta) {
+        GPUVIGIL_ASSERT(delta.error().message.find('\n') == std::string::npos);
+        return 0;
+      }
+      check(*delta, rows, devices);
+    }
+  }
+  return 0;
+}

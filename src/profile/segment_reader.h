@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "gpuvigil/segment.h"
+#include "model/device.h"
+#include "model/kernel.h"
+#include "model/latency_sketch.h"
+#include "model/loss.h"
+#include "profile/row_ledger.h"
+#include "profile/segment_copy.h"
+
+namespace gpuvigil {
+
+/// What one reading of a segment found to be new. Rows and devices are numbered in the order in
+/// which they were told of.
+struct SegmentDelta {
+  struct Row {
+    std::string name;
+    std::uint32_t device = 0;
+    KernelKind kind = KernelKind::kCompute;
+  };
+  struct Change {
+    std::uint32_t row = 0;
+    KernelCounters counters;
+    std::uint32_t first_bucket = 0;  ///< Its share of `buckets`.
+    std::uint32_t bucket_count = 0;
+    Timestamp last_end{};
+    std::uint64_t last_duration_ns = 0;
+    std::uint64_t largest_memory_bytes = 0;
+  };
+  struct Listed {
+    std::uint32_t row = 0;
+    Execution execution;
+  };
+  /// How long kernels, and GPU work of any kind, ran on a device in [from, to).
+  struct Busy {
+    std::uint32_t device = 0;
+    Timestamp from{};
+    Timestamp to{};
+    Duration kernels{};
+    Duration all{};
+  };
+
+  std::vector<DeviceInfo> devices;
+  std::vector<Row> rows;
+  std::vector<Change> changes;
+  std::vector<BucketCount> buckets;  ///< Ascending within each change.
+  std::vector<Listed> recent;        ///< Oldest first.
+  std::vector<Busy> busy;
+  LossCounters losses;
+  /// Counted before anybody looked, over longer than a frame waits for: it belongs to the totals
+  /// and to no window.
+  bool is_late = false;
+
+  [[nodiscard]] bool is_empty() const;
+  [[nodiscard]] std::size_t memory_bytes() const;
+};
+
+/// How the times of a segment (CLOCK_MONOTONIC) become those of the timeline.
+struct SegmentTime {
+  Timestamp now{};  ///< Nothing is later.
+  std::uint64_t monotonic_now_ns = 0;
+};
+
+/// Reads one segment again and again, and tells what is new.
+///
+/// Every byte of a segment is hostile: it is copied, and only the copy is looked at. What cannot be
+/// a segment is an error, after which it is not to be read again.
+///
+/// Threading: one thread at a time.
+class SegmentReader {
+ public:
+  /// Looks at the parts that never change. Errors: those of read_layout().
+  [[nodiscard]] static Result<SegmentReader> open(SharedBytes segment);
+
+  /// What is new since the last time; nothing while its writer is writing. `is_last`: the writer
+  /// has gone, so whatever stands there is final. Errors: kCorrupt.
+  [[nodiscard]] Result<SegmentDelta> read(SharedBytes segment, const SegmentTime& time,
+                                          bool is_last);
+
+  /// "sdk", "cuda" or "opencl".
+  [[nodiscard]] std::string_view writer() const;
+
+ private:
+  explicit SegmentReader(const gpuvigil_segment_header& layout) : layout_(layout) {}
+
+  void take_devices(SegmentDelta& delta);
+  void take_new_rows(SegmentDelta& delta);
+  Result<void> take_changes(const SegmentTime& time, SegmentDelta& delta);
+  Result<void> own_pages(std::uint32_t index, const gpuvigil_segment_row& row);
+  Result<void> take_recent(const SegmentTime& time, SegmentDelta& delta);
+  void take_busy(const SegmentTime& time, SegmentDelta& delta);
+  void take_losses(SegmentDelta& delta);
+
+  gpuvigil_segment_header layout_;
+  SegmentSeen seen_;
+  SegmentCopy copy_;  ///< Kept for its memory.
+  std::vector<RowLedger> ledgers_;
+  std::vector<std::uint32_t> page_owners_;  ///< By place: 1 + 9 x row + page; 0: nobody's.
+  std::array<std::array<std::uint64_t, 2>, 64> busy_ns_{};  ///< Of kernels, and of all, as told.
+  std::uint64_t covered_until_ns_ = 0;
+  std::array<std::uint64_t, GPUVIGIL_LOSSES> losses_{};
+  std::uint64_t calls_ = 0;
+  bool has_read_ = false;
+};
+
+}  // namespace gpuvigil
