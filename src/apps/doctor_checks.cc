@@ -19,6 +19,7 @@
 
 #include "apps/config.h"
 #include "apps/doctor.h"
+#include "auth/token_file.h"
 #include "base/clock.h"
 #include "base/json_reader.h"
 #include "base/text.h"
@@ -75,19 +76,12 @@ Finding look_at_configuration(const DoctorContext& context) {
   return {CheckStatus::kOk, path.empty() ? "no file, so the defaults" : path, ""};
 }
 
-/// Where state would be kept: as systemd says, else in the home of this user.
-std::string state_directory() {
-  for (const auto& [name, below] :
-       {std::pair("STATE_DIRECTORY", ""), std::pair("XDG_STATE_HOME", "/gpuvigil"),
-        std::pair("HOME", "/.local/state/gpuvigil")}) {
-    const char* value = std::getenv(name);
-    if (value != nullptr && *value != '\0') return std::string(value) + below;
-  }
-  return "/var/lib/gpuvigil";
-}
-
 Finding look_at_state(const DoctorContext& context) {
-  const std::string path = state_directory();
+  std::string path = applied_config(context).server.state_directory;
+  if (path.empty()) path = default_state_directory();
+  if (path.empty()) {
+    return {CheckStatus::kWarn, "nowhere to keep tokens", "set HOME, or server.state_directory"};
+  }
   struct stat info{};
   if (::lstat(context.path(path).c_str(), &info) != 0) {
     return errno == ENOENT
@@ -111,8 +105,8 @@ Finding look_at_state(const DoctorContext& context) {
 }
 
 /// What answers at that address, if it is a gpuvigil.
-std::optional<std::string> gpuvigil_at(const std::string& listen) {
-  const auto answer = http_get(fmt::format("http://{}/version", listen), {.timeout = kPatience});
+std::optional<std::string> gpuvigil_at(const std::string& url, const std::string& certificate) {
+  const auto answer = http_get(url + "version", {.timeout = kPatience, .ca_file = certificate});
   if (!answer || answer->status != 200) return std::nullopt;
   const auto json = parse_json(answer->body, 64 * 1024);
   if (!json || (*json)["name"].string_or("") != "gpuvigil") return std::nullopt;
@@ -120,15 +114,18 @@ std::optional<std::string> gpuvigil_at(const std::string& listen) {
 }
 
 Finding look_at_port(const DoctorContext& context) {
-  const std::string listen = applied_config(context).server.listen;
+  const Config::Server config = applied_config(context).server;
+  const std::string& listen = config.listen;
   const auto address = parse_listen(listen);
   const auto endpoint =
       address ? Endpoint::parse(address->address, address->port) : std::unexpected(address.error());
   if (!endpoint) return {CheckStatus::kFail, endpoint.error().message, "mend server.listen"};
   const auto socket = listen_on(*endpoint);
   if (socket) return {CheckStatus::kOk, listen + " is free", ""};
-  if (const auto other = gpuvigil_at(listen)) {
-    return {CheckStatus::kOk, fmt::format("gpuvigil {} answers at http://{}/", *other, listen),
+  const std::string url =
+      fmt::format("{}://{}/", config.tls_certificate.empty() ? "http" : "https", listen);
+  if (const auto other = gpuvigil_at(url, config.tls_certificate)) {
+    return {CheckStatus::kOk, fmt::format("gpuvigil {} answers at {}", *other, url),
             *other == version() ? "" : "restart it to run this version"};
   }
   return {CheckStatus::kFail, socket.error().message,

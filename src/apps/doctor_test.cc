@@ -30,10 +30,10 @@ class Doctor : public testing::Test {
     std::string pattern = (fs::temp_directory_path() / "root.XXXXXX").string();
     context_.root = ::mkdtemp(pattern.data());
     ::chmod(context_.root.c_str(), 0755);
-    ::setenv("XDG_STATE_HOME", "/state", 1);
+    ::setenv("GPUVIGIL_STATE_DIR", "/state/gpuvigil", 1);
   }
   ~Doctor() override {
-    ::unsetenv("XDG_STATE_HOME");
+    ::unsetenv("GPUVIGIL_STATE_DIR");
     fs::remove_all(context_.root);
   }
 

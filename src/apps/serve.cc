@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "api/live_server.h"
@@ -266,6 +267,7 @@ void configure_log(const ServeOptions& options, LogSettings settings) {
 
 int run_serve(const ServeOptions& options) {
   configure_log(options, {});
+  ::umask(S_IRWXG | S_IRWXO);  // whatever it makes is its owner's alone
   if (options.demo && !options.replay.empty()) {
     return complain({Errc::kInvalidArgument, "--demo and --replay exclude each other"});
   }

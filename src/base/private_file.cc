@@ -14,28 +14,13 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/unique_fd.h"
 
 namespace gpuvigil {
 namespace {
 
 constexpr mode_t kOthers = S_IRWXG | S_IRWXO;
 constexpr Duration kLockPatience = std::chrono::seconds(5);
-
-/// A descriptor that is closed at the end of its scope.
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  explicit operator bool() const { return number_ >= 0; }
-  [[nodiscard]] int get() const { return number_; }
-
- private:
-  int number_;
-};
 
 std::unexpected<Error> system_failure(std::string_view path, std::string_view what) {
   const int error = errno;
@@ -107,7 +92,7 @@ Result<void> write_all(int descriptor, const std::string& path, std::string_view
 }  // namespace
 
 Result<std::string> read_private_file(const std::string& path, std::size_t max_bytes) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
   if (!file) return system_failure(path, "cannot be opened");
   GPUVIGIL_TRY(const struct stat info, look_at(file.get(), path));
   GPUVIGIL_CHECK(check_owner(path, info, kOthers));
@@ -115,7 +100,7 @@ Result<std::string> read_private_file(const std::string& path, std::size_t max_b
 }
 
 Result<std::string> read_guarded_file(const std::string& path, GuardedFile options) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!file) return system_failure(path, "cannot be opened");
   GPUVIGIL_TRY(const struct stat info, look_at(file.get(), path));
   GPUVIGIL_CHECK(options.any_owner ? check_mode(path, info, S_IWGRP | S_IWOTH)
@@ -127,7 +112,7 @@ Result<void> write_private_file(const std::string& path, std::string_view text) 
   const std::string beside = fmt::format("{}.{}.new", path, ::getpid());
   ::unlink(beside.c_str());  // of a process that had our number and died
   {
-    const Descriptor file(
+    const UniqueFd file(
         ::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!file) return system_failure(beside, "cannot be made");
     auto written = write_all(file.get(), beside, text);

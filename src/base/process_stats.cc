@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/unique_fd.h"
+
 namespace gpuvigil {
 namespace {
 
@@ -29,13 +31,11 @@ std::unexpected<Error> odd(const std::string& path) {
 
 /// The beginning of a file of /proc, which has no size until it is read.
 Result<std::string> read_head(const std::string& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return unreadable(path, errno);
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return unreadable(path, errno);
   std::array<char, 4096> text{};
-  const ssize_t size = ::read(descriptor, text.data(), text.size());
-  const int error = errno;
-  ::close(descriptor);
-  if (size < 0) return unreadable(path, error);
+  const ssize_t size = ::read(file.get(), text.data(), text.size());
+  if (size < 0) return unreadable(path, errno);
   return std::string(text.data(), static_cast<std::size_t>(size));
 }
 

@@ -19,6 +19,7 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("GPUVIGIL_PROGRAM", str(ROOT / "build/dev/bin/gpuvigil"))
 DATA = pathlib.Path(os.environ.get("GPUVIGIL_DATA", str(ROOT.parent / "shared/data")))
+SANITIZED = os.environ.get("GPUVIGIL_BUILD") == "sanitized"
 PATIENCE = 60.0  # seconds that a test waits for something before it fails
 
 # Nobody's own state: tokens of these tests, and of nothing else.
@@ -47,12 +48,12 @@ def wait_for(condition, what, patience=PATIENCE):
 class Server:
     """A running `gpuvigil serve` on a free port of the loopback, without a limit of requests."""
 
-    def __init__(self, *args, env=None, rate_limit="off", listen="127.0.0.1:0"):
+    def __init__(self, *args, env=None, rate_limit="off", listen="127.0.0.1:0", preexec_fn=None):
         self.log = []
         self.process = subprocess.Popen([PROGRAM, "serve", "--listen", listen,
                                          "--rate-limit", rate_limit, *args],
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                        text=True, errors="replace",
+                                        text=True, errors="replace", preexec_fn=preexec_fn,
                                         env={**os.environ, **(env or {})})
         self.reader = threading.Thread(target=self._read_log, daemon=True)
         self.reader.start()
@@ -86,6 +87,15 @@ class Server:
         status, _, body = self.get(path, **parameters)
         assert status == 200, (status, body)
         return json.loads(body)
+
+    def descriptors(self):
+        """How many it has open."""
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def resident_bytes(self):
+        """Its memory, exactly."""
+        with open(f"/proc/{self.process.pid}/smaps_rollup", encoding="ascii") as rollup:
+            return next(int(line.split()[1]) * 1024 for line in rollup if line.startswith("Rss:"))
 
     def stop(self, how=signal.SIGTERM):
         """Ends it; gives its exit code. It must end within five seconds."""
