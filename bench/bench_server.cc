@@ -3,9 +3,10 @@
 // The server as people run it (engine, API, HTTP server) over a synthetic machine, for the drivers
 // of benchmarks. Says "port N" once it serves; ends when its standard input does.
 //
-//   bench_server [--devices N] [--kernels N] [--period MS] [--idle] [--freeze]
+//   bench_server [--devices N] [--kernels N] [--spread N] [--period MS] [--idle] [--freeze]
+//     --spread   on how many devices each kernel runs
 //     --idle     no kernel runs after the first second
-//     --freeze   the clock stands still after three frames: for counting instructions
+//     --freeze   the clock stands still after four frames: for counting instructions
 #include <atomic>
 #include <condition_variable>
 #include <cstdio>
@@ -128,6 +129,9 @@ std::optional<Options> read_options(int argc, char** argv) {
       options.machine.devices = static_cast<std::uint32_t>(std::strtoul(argv[++i], nullptr, 10));
     } else if (word == "--kernels" && has_value) {
       options.machine.kernels = static_cast<std::uint32_t>(std::strtoul(argv[++i], nullptr, 10));
+    } else if (word == "--spread" && has_value) {
+      options.machine.devices_a_kernel =
+          static_cast<std::uint32_t>(std::strtoul(argv[++i], nullptr, 10));
     } else if (word == "--period" && has_value) {
       options.period = std::chrono::milliseconds(std::strtol(argv[++i], nullptr, 10));
     } else {
@@ -144,8 +148,8 @@ int main(int argc, char** argv) {
   const auto options = gpuvigil::read_options(argc, argv);
   if (!options) {
     std::fprintf(stderr,
-                 "usage: bench_server [--devices N] [--kernels N] [--period MS] [--idle] "
-                 "[--freeze]\n");
+                 "usage: bench_server [--devices N] [--kernels N] [--spread N] [--period MS] "
+                 "[--idle] [--freeze]\n");
     return 2;
   }
   return gpuvigil::serve(*options);

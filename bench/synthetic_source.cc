@@ -24,10 +24,11 @@ void SyntheticSource::feed(Timestamp until, Intake& intake) {
   sample_devices(until, intake);
   if (!machine_.keeps_running && round_ > 0) return;
   ++round_;
-  for (std::uint32_t k = 0; k < machine_.kernels; ++k) {
+  for (std::uint32_t i = 0; i < series_.size(); ++i) {
+    const std::uint32_t k = i / machine_.devices_a_kernel;
     const Duration duration = duration_of(k, round_);
     const Timestamp end = until - Duration(k * 1000);
-    intake.execution(series_[k], {.start = end - duration,
+    intake.execution(series_[i], {.start = end - duration,
                                   .end = end,
                                   .duration = duration,
                                   .memory = Bytes((1 + k % 64) << 20U)});
@@ -47,10 +48,11 @@ void SyntheticSource::open(Timestamp at, Intake& intake) {
       "ampere_bf16_s16816gemm_bf16_{:05}x128_ldg8_f2f_stages_64x3_tn",
       "void cutlass::Kernel<cutlass_80_tensorop_f16_s16816gemm_{:05}_nt_align8>(Params)",
       "void flash_fwd_splitkv_kernel<Flash_fwd_kernel_traits<{:05}, 64, 128, 4>>(Params)"};
-  for (std::uint32_t k = 0; k < machine_.kernels; ++k) {
-    const SeriesSlot series = intake.series(owner, devices_[k % machine_.devices],
-                                            fmt::format(fmt::runtime(kForms[k % kForms.size()]), k),
-                                            KernelKind::kCompute);
+  for (std::uint32_t i = 0; i < machine_.kernels * machine_.devices_a_kernel; ++i) {
+    const std::uint32_t k = i / machine_.devices_a_kernel;
+    const std::uint32_t device = (k + i % machine_.devices_a_kernel) % machine_.devices;
+    const std::string name = fmt::format(fmt::runtime(kForms[k % kForms.size()]), k);
+    const SeriesSlot series = intake.series(owner, devices_[device], name, KernelKind::kCompute);
     series_.push_back(series);
     if (machine_.first_calls < 2) continue;
     Aggregate first;

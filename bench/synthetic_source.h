@@ -9,12 +9,14 @@
 namespace gpuvigil {
 
 /// A machine of a given size, for benchmarks: once a second a sample of every device and, while it
-/// runs, executions of every kernel. Kernel k runs on device k modulo their number.
+/// runs, executions of every kernel. Kernel k runs on as many devices as is said, beginning with k
+/// modulo their number.
 class SyntheticSource final : public Source {
  public:
   struct Machine {
     std::uint32_t devices = 64;
     std::uint32_t kernels = 10'000;
+    std::uint32_t devices_a_kernel = 1;
     bool keeps_running = true;      ///< False: every kernel runs once, then none changes any more.
     std::uint64_t first_calls = 1;  ///< Of each kernel, told at once at the beginning.
   };

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/assert.h"
-#include "base/text.h"
+#include "base/glob.h"
 #include "views/json_views.h"
 
 namespace gpuvigil {
@@ -27,11 +27,12 @@ Steady next_on_grid(Steady now, Duration interval) {
 class NewExecutions {
  public:
   NewExecutions(const Frame& frame, const Subscription& wanted, std::uint64_t told_order,
-                Timestamp told_until) {
+                Timestamp told_until)
+      : globs_(wanted.kernels.begin(), wanted.kernels.end()) {
     if (wanted.recent == 0) return;
     for (const RecentExecution& one : frame.recent) {
       if (one.order <= told_order || newest_.size() == wanted.recent) break;
-      if (matches_name(wanted, *one.name) && selected(wanted, one.device)) newest_.push_back(&one);
+      if (matches_name(*one.name) && selected(wanted, one.device)) newest_.push_back(&one);
     }
     const bool all_listed = frame.recent.size() < Frame::kMaxRecent;
     if (!all_listed && newest_.size() < wanted.recent) {
@@ -42,10 +43,9 @@ class NewExecutions {
   [[nodiscard]] const std::vector<const RecentExecution*>& newest() const { return newest_; }
 
  private:
-  static bool matches_name(const Subscription& wanted, const KernelName& name) {
-    return wanted.kernels.empty() || std::ranges::any_of(wanted.kernels, [&](const auto& glob) {
-             return glob_match(glob, name.name);
-           });
+  [[nodiscard]] bool matches_name(const KernelName& name) const {
+    return globs_.empty() ||
+           std::ranges::any_of(globs_, [&](const Glob& glob) { return glob.matches(name.name); });
   }
   static bool selected(const Subscription& wanted, std::uint32_t device) {
     return !wanted.devices || std::ranges::find(*wanted.devices, device) != wanted.devices->end();
@@ -56,7 +56,7 @@ class NewExecutions {
     for (const SeriesRow& series : frame.series) {
       const bool unseen = series.last_end > told_until && series.last_end < listed_since;
       const KernelRow& kernel = frame.kernels[series.kernel];
-      if (!unseen || !selected(wanted, series.device) || !matches_name(wanted, *kernel.name)) {
+      if (!unseen || !selected(wanted, series.device) || !matches_name(*kernel.name)) {
         continue;
       }
       made_.push_back({.name = kernel.name,
@@ -71,6 +71,7 @@ class NewExecutions {
     for (std::size_t i = 0; i < room; ++i) newest_.push_back(&made_[i]);
   }
 
+  std::vector<Glob> globs_;
   std::vector<const RecentExecution*> newest_;
   std::vector<RecentExecution> made_;
 };

@@ -31,10 +31,6 @@ struct Utf8Char {
 /// Cuts valid UTF-8 to at most `max_bytes` without splitting a character.
 [[nodiscard]] std::string_view truncate_utf8(std::string_view text, std::size_t max_bytes);
 
-/// Shell-like match of the whole text: `*` any run, `?` one byte, everything else itself, ASCII
-/// letters without regard to case. Linear in text times pattern, no recursion.
-[[nodiscard]] bool glob_match(std::string_view pattern, std::string_view text);
-
 /// The known word nearest to `word` for "did you mean"; nothing when none is near.
 template <class Range>
 [[nodiscard]] std::optional<std::string_view> nearest_word(std::string_view word,

@@ -35,6 +35,4 @@ using PercentileLookup =
 /// The ten kernels with the most time: what a report shows.
 [[nodiscard]] KernelQuery top_ten();
 
-[[nodiscard]] bool matches(KindFilter filter, KernelKind kind);
-
 }  // namespace gpuvigil

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <string>
+#include <tuple>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -16,7 +17,7 @@ using namespace std::chrono_literals;
 
 const Timestamp kSince = from_unix_ns(1'000'000'000'000'000'000);
 
-/// Builds frames row by row, keeping series beside their kernels.
+/// Builds frames row by row, kernels by name. Series do not say whose they are: no query asks.
 class FrameBuilder {
  public:
   FrameBuilder() {
@@ -32,8 +33,7 @@ class FrameBuilder {
     row.series_count = static_cast<std::uint32_t>(by_device.size());
     LatencySketch all;
     for (const auto& [device, durations] : by_device) {
-      SeriesRow series{.kernel = static_cast<std::uint32_t>(frame_.kernels.size()),
-                       .device = device};
+      SeriesRow series{.device = device};
       LatencySketch sketch;
       for (const auto d : durations) {
         series.counters.add(d);
@@ -45,7 +45,11 @@ class FrameBuilder {
       frame_.series.push_back(series);
     }
     row.percentiles = percentiles(all, row.counters.min_ns, row.counters.max_ns);
-    frame_.kernels.push_back(std::move(row));
+    const auto place =
+        std::ranges::upper_bound(frame_.kernels, row, [](const auto& a, const auto& b) {
+          return std::tie(a.name->name, a.kind) < std::tie(b.name->name, b.kind);
+        });
+    frame_.kernels.insert(place, std::move(row));
     return *this;
   }
 
@@ -200,6 +204,78 @@ TEST(KernelQuery, SinceTellsWhatTheStepsCoverAndSaysSo) {
   const KernelList all = ask(kSince - 1h);
   EXPECT_EQ(all.rows[0].counters.calls, 4U);
   EXPECT_EQ(all.window.from, kSince);
+}
+
+TEST(KernelQuery, SinceTellsOfKernelsThatHaveBeenForgotten) {
+  auto ladder = std::make_shared<WindowLadder>();
+  ladder->steps = {step(kSince + 90s, kSince + 95s, {{"b", {30}}, {"d", {40}}, {"a", {10}}}),
+                   step(kSince + 95s, kSince + 100s, {{"c", {20}}, {"b", {5, 5}}})};
+  FrameBuilder builder;
+  builder.kernel("c", KernelKind::kCompute, {{0, {20}}})
+      .kernel("e", KernelKind::kCompute, {{0, {1}}})
+      .kernel("b", KernelKind::kCompute, {{0, {30, 5, 5}}})
+      .ladder(ladder);
+  const auto f = [&](KernelSort sort, std::string_view want) {
+    EXPECT_EQ(names(builder.frame(), {.sort_by = sort, .since = kSince + 90s}), want);
+  };
+  f(KernelSort::kName, "d c b a ");
+  f(KernelSort::kTotalTime, "b d c a ");
+  f(KernelSort::kP99Time, "d b c a ");
+}
+
+/// The same answer by the book: every row in full, all of them sorted.
+std::vector<std::string> by_the_book(const FrameBuilder& builder, const KernelQuery& query) {
+  const Frame& frame = builder.frame();
+  std::vector<std::pair<std::uint64_t, std::string>> rows;
+  for (const KernelRow& kernel : frame.kernels) {
+    std::uint64_t sum = 0;
+    std::uint64_t calls = 0;
+    for (const SeriesRow& series : frame.series_of(kernel)) {
+      if (query.devices && std::ranges::find(*query.devices, series.device) == query.devices->end())
+        continue;
+      sum += series.counters.sum_ns;
+      calls += series.counters.calls;
+    }
+    if (calls < std::max<std::uint64_t>(query.min_calls, 1)) continue;
+    const std::uint64_t key = query.sort_by == KernelSort::kCalls       ? calls
+                              : query.sort_by == KernelSort::kTotalTime ? sum
+                                                                        : 0;
+    rows.emplace_back(query.descending ? ~key : key, kernel.name->name);
+  }
+  std::ranges::sort(rows);
+  if (query.sort_by == KernelSort::kName && query.descending) std::ranges::reverse(rows);
+  std::vector<std::string> page;
+  for (std::size_t i = query.offset; i < rows.size() && page.size() < query.limit; ++i) {
+    page.push_back(rows[i].second);
+  }
+  return page;
+}
+
+RC_GTEST_PROP(KernelQuery, EveryPageIsThatOfTheSortedWhole, ()) {
+  FrameBuilder builder;
+  const auto kernels = *rc::gen::inRange(0, 300);
+  for (int i = 0; i < kernels; ++i) {
+    std::map<std::uint32_t, std::vector<std::uint64_t>> by_device;
+    for (std::uint32_t device = 0; device < 3; ++device) {
+      by_device[device].assign(*rc::gen::inRange<std::size_t>(0, 3), *rc::gen::inRange(1, 5));
+    }
+    builder.kernel(fmt::format("k{}", (i * 7919) % 1000), KernelKind::kCompute, by_device);
+  }
+  KernelQuery query{
+      .sort_by = *rc::gen::element(KernelSort::kCalls, KernelSort::kTotalTime, KernelSort::kName),
+      .descending = *rc::gen::arbitrary<bool>(),
+      .limit = *rc::gen::inRange<std::size_t>(1, 200),
+      .offset = *rc::gen::inRange<std::size_t>(0, 300),
+      .min_calls = *rc::gen::inRange<std::uint64_t>(0, 4)};
+  if (*rc::gen::arbitrary<bool>()) query.devices = {0, 2};
+  const auto nothing_known = [](std::span<const PercentileRequest> requests) {
+    return std::vector<Percentiles>(requests.size());
+  };
+  std::vector<std::string> found;
+  for (const KernelStats& row : query_kernels(builder.frame(), query, nothing_known).rows) {
+    found.push_back(row.name->name);
+  }
+  RC_ASSERT(found == by_the_book(builder, query));
 }
 
 RC_GTEST_PROP(KernelQuery, PagesTogetherAreTheWholeAnswerWithoutOverlap,

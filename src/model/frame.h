@@ -88,7 +88,7 @@ struct Frame {
   bool is_edge = true;    ///< False: a peek, made between two edges.
 
   std::vector<DeviceRow> devices;
-  std::vector<KernelRow> kernels;
+  std::vector<KernelRow> kernels;       ///< By name (as bytes), then kind.
   std::vector<SeriesRow> series;        ///< By kernel, then device.
   std::vector<RecentExecution> recent;  ///< Newest first, at most kMaxRecent.
   std::vector<Alert> alerts;            ///< Pending and firing ones, and the newest resolved ones.

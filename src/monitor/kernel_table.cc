@@ -84,6 +84,16 @@ std::optional<std::uint32_t> KernelTable::find_series(std::string_view name, Ker
   return found->slot;
 }
 
+/// Where a kernel stands, or would stand.
+std::vector<std::uint32_t>::iterator KernelTable::place_in_order(std::string_view name,
+                                                                 KernelKind kind) {
+  return std::ranges::partition_point(kernel_order_, [&](std::uint32_t index) {
+    const Kernel& other = kernels_[index];
+    const auto by_name = std::string_view(other.name->name) <=> name;
+    return by_name < 0 || (by_name == 0 && other.kind < kind);
+  });
+}
+
 std::uint32_t KernelTable::make_kernel(std::shared_ptr<const KernelName> name, KernelKind kind,
                                        bool reserved) {
   std::uint32_t index = 0;
@@ -100,7 +110,7 @@ std::uint32_t KernelTable::make_kernel(std::shared_ptr<const KernelName> name, K
   kernel.reserved = reserved;
   by_name_.emplace(NameAndKind{kernel.name->name, kind}, index);
   by_id_.insert_or_assign(id_key(kernel.name->id, kind), index);
-  kernel_order_.push_back(index);
+  kernel_order_.insert(place_in_order(kernel.name->name, kind), index);
   if (!reserved) ++counted_kernels_;
   layout_changed_ = true;
   return index;
@@ -243,7 +253,7 @@ void KernelTable::forget_kernel(std::uint32_t index) {
   by_name_.erase({kernel.name->name, kernel.kind});
   const auto by_id = by_id_.find(id_key(kernel.name->id, kernel.kind));
   if (by_id != by_id_.end() && by_id->second == index) by_id_.erase(by_id);
-  std::erase(kernel_order_, index);
+  kernel_order_.erase(place_in_order(kernel.name->name, kernel.kind));
   kernel = Kernel{};
   changed_kernels_.erase(index);
   free_kernels_.push_back(index);

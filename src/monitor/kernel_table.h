@@ -57,7 +57,7 @@ class KernelTable {
 
   /// Brings the rows up to date; cheap where nothing changed.
   void update_rows();
-  /// Kernels in the order in which they were first seen. As of the last update_rows().
+  /// By name, then kind. As of the last update_rows().
   [[nodiscard]] const std::vector<KernelRow>& kernel_rows() const { return kernel_rows_; }
   /// By kernel, then device. As of the last update_rows().
   [[nodiscard]] const std::vector<SeriesRow>& series_rows() const { return series_rows_; }
@@ -156,6 +156,8 @@ class KernelTable {
   void forget_kernel(std::uint32_t kernel);
 
   void touch(std::uint32_t slot, Timestamp end, std::uint64_t duration_ns);
+  [[nodiscard]] std::vector<std::uint32_t>::iterator place_in_order(std::string_view name,
+                                                                    KernelKind kind);
   void lay_out_rows();
   [[nodiscard]] SeriesRow row_of(const Series& series) const;
   void write_kernel_sums(std::uint32_t kernel);
@@ -168,7 +170,7 @@ class KernelTable {
   std::vector<std::uint32_t> free_series_;
   std::vector<Kernel> kernels_;
   std::vector<std::uint32_t> free_kernels_;
-  std::vector<std::uint32_t> kernel_order_;  ///< As first seen.
+  std::vector<std::uint32_t> kernel_order_;  ///< By name, then kind: that of rows.
   std::unordered_map<NameAndKind, std::uint32_t, NameHash> by_name_;
   /// By id and kind; two names with one id: the newer.
   std::unordered_map<std::uint64_t, std::uint32_t> by_id_;

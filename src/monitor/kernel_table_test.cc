@@ -254,6 +254,10 @@ RC_GTEST_PROP(KernelTable, TotalsAreConservedWhateverIsEvicted,
   std::size_t counted = 0;
   const auto& kernels = churn.table.kernel_rows();
   const auto& series = churn.table.series_rows();
+  for (std::size_t i = 1; i < kernels.size(); ++i) {
+    RC_ASSERT(std::tie(kernels[i - 1].name->name, kernels[i - 1].kind) <
+              std::tie(kernels[i].name->name, kernels[i].kind));
+  }
   for (std::size_t i = 0; i < series.size(); ++i) {
     const KernelRow& kernel = kernels[series[i].kernel];
     RC_ASSERT(i >= kernel.first_series && i < kernel.first_series + kernel.series_count);

@@ -171,7 +171,8 @@ TEST(Monitor, ExecutionsUnderOtherAreCountedAsALoss) {
   const auto frame = monitor.build(kStart, true);
   EXPECT_EQ(frame->losses[Loss::kExecutionsToOther], 3U);
   EXPECT_EQ(frame->losses.dropped_executions(), 0U);
-  EXPECT_EQ(frame->kernels[1].counters.calls, 3U);
+  EXPECT_EQ(frame->kernels[0].name->name, kOtherName);
+  EXPECT_EQ(frame->kernels[0].counters.calls, 3U);
 }
 
 TEST(Monitor, RecentKeepsTheNewestInOrder) {
