@@ -73,10 +73,10 @@ std::string quoted(std::string_view text) {
 
 std::string format_server(const Config::Server& server) {
   std::string out = fmt::format(
-      "[server]\nlisten = {}\ndrain = \"{}\"\nauth = \"{}\"\nrate_limit = \"{}\"\n"
+      "[server]\nlisten = {}\nsocket = {}\ndrain = \"{}\"\nauth = \"{}\"\nrate_limit = \"{}\"\n"
       "session_rate_limit = \"{}\"\n",
-      quoted(server.listen), format_span(server.drain), to_string(server.auth),
-      to_string(server.rate_limit), to_string(server.session_rate_limit));
+      quoted(server.listen), quoted(server.socket), format_span(server.drain),
+      to_string(server.auth), to_string(server.rate_limit), to_string(server.session_rate_limit));
   if (!server.tls_certificate.empty()) {
     out += fmt::format("tls_certificate = {}\ntls_key = {}\n", quoted(server.tls_certificate),
                        quoted(server.tls_key));
@@ -115,6 +115,7 @@ Result<Config> parse_config(std::string_view text, std::string origin) {
   in.read("server.listen", config.server.listen);
   in.read("server.tls_certificate", config.server.tls_certificate);
   in.read("server.tls_key", config.server.tls_key);
+  in.read("server.socket", config.server.socket);
   in.read("server.drain", config.server.drain, 100ms, 60s);
   in.read_as("server.auth", config.server.auth, read_auth_mode);
   in.read_as("server.rate_limit", config.server.rate_limit, read_rate_limit);
@@ -144,6 +145,10 @@ Result<Config> parse_config(std::string_view text, std::string origin) {
     const bool has_key = config.server.tls_certificate.empty();
     in.mistake(has_key ? "server.tls_key" : "server.tls_certificate",
                has_key ? "needs server.tls_certificate too" : "needs server.tls_key too");
+  }
+  if (const std::string& socket = config.server.socket;
+      socket != "auto" && socket != "off" && !socket.starts_with('/')) {
+    in.mistake("server.socket", "must be an absolute path, \"auto\" or \"off\"");
   }
   if (config.limits.series < config.limits.kernels) {
     in.mistake("limits.series", "must be at least limits.kernels");

@@ -65,6 +65,9 @@ void add_serve(CommandLine& line) {
   CLI::App* verb = line.app.add_subcommand("serve", "Watch, and serve the API and the page");
   ServeOptions& o = line.serve;
   verb->add_option("--listen", o.listen, "ADDRESS:PORT to listen on (default 127.0.0.1:8080)");
+  verb->add_option("--socket", o.socket,
+                   "Where programs report themselves: a path, auto (default) or off")
+      ->type_name("PATH");
   verb->add_option("--auth", o.auth,
                    "Who may call: local (default; this user may read), token, or off");
   verb->add_option("--rate-limit", o.rate_limit,

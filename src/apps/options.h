@@ -60,6 +60,7 @@ struct DoctorOptions {
 struct ServeOptions {
   std::string config;
   std::string listen;
+  std::string socket;
   std::string auth;
   std::string rate_limit;
   std::string state_directory;

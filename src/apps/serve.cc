@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "api/live_server.h"
+#include "apps/agent_door.h"
 #include "apps/config.h"
 #include "apps/exit_codes.h"
 #include "apps/first_token.h"
@@ -192,6 +193,11 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
   if (!replays) feeds = demo_feeds(config, timeline);
   if (!feeds) return complain(feeds.error());
 
+  // What is recorded is over; what programs report is now.
+  auto door = open_agent_door(replays ? "off" : config.server.socket, *timeline);
+  if (!door) return complain(door.error());
+  if (*door) feeds->sources.push_back((*door)->source());
+
   Engine engine(engine_options(config), *timeline);
   for (auto& source : feeds->sources) engine.add_source(std::move(source));
 
@@ -234,6 +240,7 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
 /// What the command line says goes over what the file says.
 Result<void> apply(const ServeOptions& options, Config::Server& server) {
   if (!options.listen.empty()) server.listen = options.listen;
+  if (!options.socket.empty()) server.socket = options.socket;
   if (!options.state_directory.empty()) server.state_directory = options.state_directory;
   server.hosts.insert(server.hosts.end(), options.hosts.begin(), options.hosts.end());
   if (options.tls_certificate.empty() != options.tls_key.empty()) {
@@ -273,6 +280,10 @@ int run_serve(const ServeOptions& options) {
   }
   if (options.replay.empty() && (options.loop || options.align_wall || options.speed != 1.0)) {
     return complain({Errc::kInvalidArgument, "--speed, --loop and --align need --replay FILE"});
+  }
+  const bool takes_reports = !options.socket.empty() && options.socket != "off";
+  if (takes_reports && !options.replay.empty()) {
+    return complain({Errc::kInvalidArgument, "--socket and --replay exclude each other"});
   }
   auto config = load_config(options.config);
   if (!config) return complain(config.error());

@@ -46,10 +46,13 @@ def wait_for(condition, what, patience=PATIENCE):
 
 
 class Server:
-    """A running `gpuvigil serve` on a free port of the loopback, without a limit of requests."""
+    """A running `gpuvigil serve` on a free port of the loopback, without a limit of requests, and
+    without programs that report themselves unless a test says where."""
 
     def __init__(self, *args, env=None, rate_limit="off", listen="127.0.0.1:0", preexec_fn=None):
         self.log = []
+        if "--socket" not in args:
+            args = ("--socket", "off", *args)
         self.process = subprocess.Popen([PROGRAM, "serve", "--listen", listen,
                                          "--rate-limit", rate_limit, *args],
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
