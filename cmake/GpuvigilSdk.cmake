@@ -9,7 +9,7 @@
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 
-set(sdk_modules base model monitor collect trace alert views engine net api)
+set(sdk_modules base model auth monitor collect trace alert views engine net api)
 set(sdk_objects ${sdk_modules})
 list(TRANSFORM sdk_objects REPLACE "(.+)" "$<TARGET_OBJECTS:gpuvigil_\\1>")
 
@@ -24,7 +24,10 @@ target_compile_features(gpuvigil_sdk INTERFACE cxx_std_17)
 target_include_directories(gpuvigil_sdk INTERFACE
   "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>" "$<INSTALL_INTERFACE:include>")
 target_link_libraries(gpuvigil_sdk PRIVATE
-  Threads::Threads ZLIB::ZLIB SQLite::SQLite3 OpenSSL::Crypto simdjson::simdjson)
+  Threads::Threads ZLIB::ZLIB SQLite::SQLite3 OpenSSL::SSL OpenSSL::Crypto simdjson::simdjson)
+if(NOT GPUVIGIL_SANITIZE)  # a sanitizer's own symbols come with the program
+  target_link_options(gpuvigil_sdk PRIVATE -Wl,-z,defs)
+endif()
 target_link_options(gpuvigil_sdk PRIVATE
   "-Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map" -Wl,-z,nodelete)
 
