@@ -9,9 +9,27 @@
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 
-set(sdk_modules base model auth monitor collect trace alert views engine net api)
-set(sdk_objects ${sdk_modules})
-list(TRANSFORM sdk_objects REPLACE "(.+)" "$<TARGET_OBJECTS:gpuvigil_\\1>")
+# Everything that gpuvigil_api stands on: modules of ours, and libraries of others.
+function(gpuvigil_closure target modules others)
+  get_target_property(linked ${target} LINK_LIBRARIES)
+  foreach(one IN LISTS linked)
+    string(REGEX REPLACE "^gpuvigil::" "gpuvigil_" module "${one}")
+    if(NOT module STREQUAL one)
+      if(NOT module IN_LIST ${modules})
+        list(APPEND ${modules} ${module})
+        gpuvigil_closure(${module} ${modules} ${others})
+      endif()
+    elseif(one MATCHES "^[A-Za-z0-9]+::" AND NOT one IN_LIST ${others})
+      list(APPEND ${others} ${one})
+    endif()
+  endforeach()
+  set(${modules} "${${modules}}" PARENT_SCOPE)
+  set(${others} "${${others}}" PARENT_SCOPE)
+endfunction()
+set(sdk_modules gpuvigil_api)
+set(sdk_libraries)
+gpuvigil_closure(gpuvigil_api sdk_modules sdk_libraries)
+list(TRANSFORM sdk_modules REPLACE "(.+)" "$<TARGET_OBJECTS:\\1>" OUTPUT_VARIABLE sdk_objects)
 
 add_library(gpuvigil_sdk SHARED ${sdk_objects})
 add_library(gpuvigil::gpuvigil ALIAS gpuvigil_sdk)
@@ -23,8 +41,7 @@ set_target_properties(gpuvigil_sdk PROPERTIES
 target_compile_features(gpuvigil_sdk INTERFACE cxx_std_17)
 target_include_directories(gpuvigil_sdk INTERFACE
   "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>" "$<INSTALL_INTERFACE:include>")
-target_link_libraries(gpuvigil_sdk PRIVATE
-  Threads::Threads ZLIB::ZLIB SQLite::SQLite3 OpenSSL::SSL OpenSSL::Crypto simdjson::simdjson)
+target_link_libraries(gpuvigil_sdk PRIVATE ${sdk_libraries})
 if(NOT GPUVIGIL_SANITIZE)  # a sanitizer's own symbols come with the program
   target_link_options(gpuvigil_sdk PRIVATE -Wl,-z,defs)
 endif()
