@@ -18,6 +18,13 @@
 #include "gpuvigil/gpuvigil.h"
 #include "testing_server.h"
 
+#if defined(__SANITIZE_THREAD__)
+// Children of these tests start threads, which is what the client does after a fork.
+extern "C" const char* __tsan_default_options() {  // NOLINT(bugprone-reserved-identifier)
+  return "die_after_fork=0";
+}
+#endif
+
 namespace gpuvigil {
 namespace {
 
