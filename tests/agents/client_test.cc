@@ -199,6 +199,9 @@ TEST_F(ClientTest, WhatHasNoRoomCountsUnderOtherAndTotalsStayExact) {
 }
 
 TEST_F(ClientTest, AForkedChildIsSilentUntilItOpens) {
+#if defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "TSan ends a forked child that starts a thread where its parent had one";
+#endif
   gpuvigil_handle* const kernel = gpuvigil_kernel(client_, "forked", 0);
   gpuvigil_record(kernel, 10, GPUVIGIL_NO_MEMORY);
   ASSERT_EQ(gpuvigil_flush(client_, kPatience), 0);
