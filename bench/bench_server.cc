@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The server as people run it (engine, API, HTTP server) over a synthetic machine, for the drivers
-// of benchmarks. Says "port N" once it serves; ends when its standard input does.
+// The server as people run it (engine, API, authorization of local users, limits of rates, HTTP
+// server) over a synthetic machine, for the drivers of benchmarks. Says "port N" once it serves;
+// ends when its standard input does.
 //
 //   bench_server [--devices N] [--kernels N] [--spread N] [--period MS] [--idle] [--freeze]
 //     --spread   on how many devices each kernel runs
@@ -82,6 +83,8 @@ void wait_for_end_of_input() {
 LiveServerOptions server_options(const Options& options) {
   LiveServerOptions server;
   server.frame_period = options.period;
+  server.access.own_user = ::getuid();
+  server.access.rate = Rate{.per_second = 1'000'000, .burst = 1'000'000};  // asked, never reached
   server.http.port = 0;
   server.http.limits.connections = 32'768;
   server.http.limits.connections_per_address = 32'768;  // all clients are on this machine
