@@ -15,7 +15,7 @@ JOBS ?= $(shell nproc)
 configure = cmake --preset $(1) --log-level=WARNING >/dev/null
 build = $(call configure,$(1)) && cmake --build --preset $(1) --parallel $(JOBS)
 
-.PHONY: release run test test-long bench lint fuzz install format clean help
+.PHONY: release run test test-long bench lint fuzz install dist format clean help
 
 release: ## Build the program: build/release/bin/gpuvigil
 	@tools/bootstrap run
@@ -55,6 +55,12 @@ fuzz: ## libFuzzer on every target for FUZZ_SECONDS (60) each
 
 install: release ## Install below PREFIX (/usr/local); DESTDIR for packagers
 	@DESTDIR="$(DESTDIR)" cmake --install build/release --prefix "$(PREFIX)"
+
+dist: ## Pack it to run anywhere: build/dist/gpuvigil-VERSION-linux-ARCH.tar.gz
+	@tools/bootstrap run dist
+	@$(call build,dist)
+	@tools/dist build/dist
+	@tools/check_dist
 
 format: ## Rewrite the C++ sources with clang-format
 	@tools/bootstrap lint

@@ -57,10 +57,12 @@ class ServiceNotifier {
 class Watchdog {
  public:
   struct Parts {
-    std::function<std::int64_t()> newest_frame;  ///< A number that changes with each frame.
-    std::function<void()> request_frame;         ///< One that comes before its time.
-    std::function<bool(std::function<void()>)>
-        post;  ///< To the server's thread; false: it is full.
+    /// A number that changes with each frame.
+    std::function<std::int64_t()> newest_frame;
+    /// Asks for one that comes before its time.
+    std::function<void()> request_frame;
+    /// Hands a task to the server's thread; false: it takes no more.
+    std::function<bool(std::function<void()>)> post;
   };
 
   /// `limit` is the time after which the manager acts; greater than zero.
