@@ -50,8 +50,8 @@ KernelCounters RowLedger::take(const gpuvigil_segment_row& row,
   KernelCounters counters;
   for (const BucketCount& b : grown) counters.calls += b.count;
   calls_ += counters.calls;
-  settle_sums(row, grown, counters);
   settle_extremes(row, grown, counters);
+  settle_sums(row, grown, counters);
   settle_memory(row, counters);
   return counters;
 }
@@ -83,7 +83,8 @@ void RowLedger::settle_sums(const gpuvigil_segment_row& row, std::span<const Buc
   counters.sum_ns = told - std::min(told, sum_ns_);
   if (counters.calls > 0) {
     const std::uint64_t most = is_settled ? UINT64_MAX : bounds.high;
-    counters.sum_ns = std::clamp(counters.sum_ns, bounds.low, most);
+    // A sum cannot be less than what the shortest of them took.
+    counters.sum_ns = std::clamp(counters.sum_ns, std::max(bounds.low, counters.min_ns), most);
   }
   sum_ns_ = add_saturating(sum_ns_, counters.sum_ns);
 
