@@ -15,7 +15,7 @@ JOBS ?= $(shell nproc)
 configure = cmake --preset $(1) --log-level=WARNING >/dev/null
 build = $(call configure,$(1)) && cmake --build --preset $(1) --parallel $(JOBS)
 
-.PHONY: release run test test-long bench lint fuzz install dist format clean help
+.PHONY: release run test test-long test-builds bench lint fuzz install dist format clean help
 
 release: ## Build the program: build/release/bin/gpuvigil
 	@tools/bootstrap run
@@ -27,7 +27,7 @@ run: release ## Build it and serve on 127.0.0.1:8080; ARGS="--demo" is passed on
 test: ## Build with ASan and UBSan, run every test but the long ones
 	@tools/bootstrap run test
 	@$(call build,dev)
-	@ctest --preset dev --parallel $(JOBS) --label-exclude '^(long|soak)$$'
+	@ctest --preset dev --parallel $(JOBS) --label-exclude '^(long|soak|builds)$$'
 
 test-long: ## Concurrent tests with TSan, short fuzzing, the long tests and soaks
 	@tools/bootstrap run test fuzz
@@ -36,6 +36,11 @@ test-long: ## Concurrent tests with TSan, short fuzzing, the long tests and soak
 	@$(MAKE) fuzz FUZZ_SECONDS=10
 	@$(call build,dev)
 	@ctest --preset dev --parallel $(JOBS) --label-regex '^(long|soak)$$'
+
+test-builds: ## The archive of make dist, and a build without the parts that can be left out
+	@tools/bootstrap run test dist
+	@$(call build,dev)
+	@ctest --preset dev --label-regex '^builds$$'
 
 bench: ## Measure: one table with ratios, and build/bench.json
 	@tools/bootstrap run bench

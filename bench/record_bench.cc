@@ -25,6 +25,9 @@
 #include <prometheus/registry.h>
 #endif
 
+#if defined(GPUVIGIL_HAVE_CLIENT)
+#include "gpuvigil/gpuvigil.h"
+#endif
 #include "model/kernel.h"
 #include "model/latency_sketch.h"
 #include "monitor/recorder.h"
@@ -139,7 +142,20 @@ Variant variant_of(std::string name, std::size_t calls, Record record) {
       std::move(name), calls, [record](std::size_t count) { return timed(count, record); }, {}, {}};
 }
 
-constexpr std::size_t kOurVariants = 3;
+#if defined(GPUVIGIL_HAVE_CLIENT)
+/// As a program in C does it: by the shared library, for a server that is not there.
+Variant client_variant(const Input& input) {
+  const gpuvigil_options options{sizeof(gpuvigil_options), "/nonexistent/agent.sock"};
+  gpuvigil_client* const client = gpuvigil_open(&options);
+  auto handles = std::make_shared<std::vector<gpuvigil_handle*>>();
+  for (const std::string& name : input.names) {
+    handles->push_back(gpuvigil_kernel(client, name.c_str(), 0));
+  }
+  return variant_of("c_client", kCalls, [&input, handles](std::size_t i) {
+    gpuvigil_record((*handles)[input.name_of[i]], input.durations[i], GPUVIGIL_NO_MEMORY);
+  });
+}
+#endif
 
 std::vector<Variant> our_variants(const Input& input, Recorder& recorder) {
   auto ids = std::make_shared<std::vector<std::uint32_t>>();
@@ -216,6 +232,10 @@ int run() {
   Recorder recorder({}, now);
   MutexMap map;
   std::vector<Variant> variants = our_variants(input, recorder);
+#if defined(GPUVIGIL_HAVE_CLIENT)
+  variants.push_back(client_variant(input));
+#endif
+  const std::size_t own = variants.size();
   for (Variant& peer : peers(input, map)) variants.push_back(std::move(peer));
   for (int round = 0; round < kRounds; ++round) {
     for (Variant& variant : variants) {
@@ -223,18 +243,16 @@ int run() {
       variant.two.push_back(on_two_threads(variant));
     }
   }
-  const auto ours = [&](std::size_t which, const std::string& row) {
-    for (std::size_t peer = kOurVariants; peer < variants.size(); ++peer) {
+  for (std::size_t which = 0; which < own; ++which) {
+    const std::string& row = variants[which].name;
+    for (std::size_t peer = own; peer < variants.size(); ++peer) {
       print_row(row, median(variants[which].one), variants[peer].name, median(variants[peer].one));
       print_row(row + "_two_threads", median(variants[which].two), variants[peer].name,
                 median(variants[peer].two));
     }
     print_row(row + "_two_threads", median(variants[which].two), row + "_one_thread",
               median(variants[which].one));
-  };
-  ours(0, "handle");
-  ours(1, "name85");
-  ours(2, "name85_built_anew");
+  }
   return 0;
 }
 

@@ -7,4 +7,6 @@ endfunction()
 
 gpuvigil_part(AGENTS "The socket at which programs report themselves")
 gpuvigil_part(API_DOCS "The page /docs, with Swagger UI from npm")
+gpuvigil_part(DEMO "The simulated machine")
+gpuvigil_part(NVML "Devices by NVIDIA's management library, which is loaded where it is found")
 gpuvigil_part(SDK "libgpuvigil, libgpuvigil_client and their headers")

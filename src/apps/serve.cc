@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <memory>
@@ -22,7 +23,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "collect/backend.h"
-#include "collect/demo.h"
 #include "collect/sample_source.h"
 #include "collect/sampler.h"
 #include "engine/engine.h"
@@ -31,9 +31,14 @@
 namespace gpuvigil {
 namespace {
 
-constexpr const char* kNoDevice =
-    "no GPU was found; replay a recording with --replay FILE or look at a simulated machine "
-    "with --demo";
+/// Shown while there is no device.
+std::string no_device_reason() {
+  std::string reason = "no GPU was found; replay a recording with --replay FILE";
+  const bool has_demo = std::ranges::find(builtin_backends(), "demo", &BackendEntry::name) !=
+                        builtin_backends().end();
+  if (has_demo) reason += " or look at a simulated machine with --demo";
+  return reason;
+}
 
 /// Blocks the signals that end the program in every thread to come, so that main can wait for them.
 class EndSignals {
@@ -69,9 +74,17 @@ struct Feeds {
   std::string what;  ///< For the log: "demo", "replay".
 };
 
-Result<Feeds> demo_feeds(const Config& config, const std::shared_ptr<const Clock>& clock) {
-  Feeds feeds{.samplers = {}, .sources = {}, .what = "demo"};
-  const auto machine = std::make_shared<const DemoMachine>(config.demo.seed, clock->now());
+Result<Feeds> live_feeds(const Config& config, bool wants_demo,
+                         const std::shared_ptr<const Clock>& clock) {
+  Feeds feeds{.samplers = {}, .sources = {}, .what = "devices"};
+  std::shared_ptr<const DemoMachine> machine;
+  if (auto demo = make_demo(config.demo.seed, clock->now())) {
+    feeds.what = "demo";
+    machine = std::move(demo->machine);
+    feeds.sources.push_back(std::move(demo->kernels));
+  } else if (wants_demo) {
+    return std::unexpected(demo.error());
+  }
   for (const BackendEntry& entry : builtin_backends()) {
     GPUVIGIL_TRY(
         std::shared_ptr<const Sampler> sampler,
@@ -80,8 +93,7 @@ Result<Feeds> demo_feeds(const Config& config, const std::shared_ptr<const Clock
             {.period = config.frames.period, .deadline = config.frames.period}, clock));
     feeds.samplers.push_back(std::move(sampler));
   }
-  feeds.sources.push_back(std::make_unique<SampleSource>(feeds.samplers));
-  feeds.sources.push_back(std::make_unique<DemoSource>(machine));
+  feeds.sources.insert(feeds.sources.begin(), std::make_unique<SampleSource>(feeds.samplers));
   return feeds;
 }
 
@@ -112,7 +124,7 @@ EngineOptions engine_options(const Config& config) {
   options.limits.table.max_kernels = config.limits.kernels;
   options.limits.table.max_series = config.limits.series;
   options.alerts = config.alerts;
-  options.no_device_reason = kNoDevice;
+  options.no_device_reason = no_device_reason();
   return options;
 }
 
@@ -190,7 +202,7 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
   if (replays && options.speed != 1.0) {
     timeline = std::make_shared<const ScaledClock>(*real_time, options.speed);
   }
-  if (!replays) feeds = demo_feeds(config, timeline);
+  if (!replays) feeds = live_feeds(config, options.demo, timeline);
   if (!feeds) return complain(feeds.error());
 
   // What is recorded is over; what programs report is now.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
@@ -10,6 +11,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "model/device.h"
+#include "model/source.h"
 
 // The port between device drivers and everything else:
 //
@@ -60,5 +62,15 @@ struct BackendEntry {
 
 /// Every backend of this build. The one place to add one.
 [[nodiscard]] std::span<const BackendEntry> builtin_backends();
+
+/// A simulated machine: its devices come from the backend that is given it, its kernels from here.
+struct Demo {
+  std::shared_ptr<const DemoMachine> machine;
+  std::unique_ptr<Source> kernels;
+};
+
+/// The same `seed` gives the same machine, which begins `now`.
+/// Errors: kInvalidArgument (it was left out of this build).
+[[nodiscard]] Result<Demo> make_demo(std::uint64_t seed, Timestamp now);
 
 }  // namespace gpuvigil

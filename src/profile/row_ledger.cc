@@ -22,12 +22,12 @@ std::uint64_t saturating_multiply(std::uint64_t a, std::uint64_t b) {
   return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
 }
 
-/// What executions in these buckets can add up to.
-Bounds bounds_of(std::span<const BucketCount> buckets) {
+/// What executions in these buckets, none beyond the extremes, can add up to.
+Bounds bounds_of(std::span<const BucketCount> buckets, const KernelCounters& extremes) {
   Bounds bounds;
   for (const BucketCount& b : buckets) {
-    const std::uint64_t low = SketchScheme::low(b.bucket);
-    const std::uint64_t high = SketchScheme::end(b.bucket) - 1;
+    const std::uint64_t low = std::max(SketchScheme::low(b.bucket), extremes.min_ns);
+    const std::uint64_t high = std::min(SketchScheme::end(b.bucket) - 1, extremes.max_ns);
     bounds.low = add_saturating(bounds.low, saturating_multiply(low, b.count));
     bounds.high = add_saturating(bounds.high, saturating_multiply(high, b.count));
     bounds.low_squares += static_cast<double>(low) * static_cast<double>(low) * b.count;
@@ -72,7 +72,7 @@ void RowLedger::take_page(std::uint32_t page, const gpuvigil_segment_page& now,
 
 void RowLedger::settle_sums(const gpuvigil_segment_row& row, std::span<const BucketCount> grown,
                             KernelCounters& counters) {
-  const Bounds bounds = bounds_of(grown);
+  const Bounds bounds = bounds_of(grown, counters);
   low_ns_ = add_saturating(low_ns_, bounds.low);
   high_ns_ = add_saturating(high_ns_, bounds.high);
   high_squares_ += bounds.high_squares;

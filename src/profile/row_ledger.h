@@ -16,10 +16,11 @@ namespace gpuvigil {
 
 /// What was taken of one row of a segment so far, and how the next difference follows from it.
 ///
-/// The counts of buckets are believed; they decide how many calls there were. Sums and extremes are
-/// held to what those buckets allow. While threads count, sums may lag behind their buckets and
-/// extremes run ahead of them; both are made up for with a later difference. So all differences
-/// together are exact for an honest writer, and none contradicts itself for any other.
+/// The counts of buckets are believed; they decide how many calls there were. Extremes are held to
+/// what those buckets allow, sums to what both allow. While threads count, sums may lag behind
+/// their buckets and extremes run ahead of them; both are made up for with a later difference. So
+/// all differences together are exact for an honest writer, and none contradicts itself for any
+/// other.
 class RowLedger {
  public:
   /// `pages`: the copies of those of row.pages that are not 0. Appends to `buckets`, ascending, how
