@@ -29,6 +29,13 @@ namespace gpuvigil {
   return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
+/// What names of fields and methods are made of (RFC 9110, 5.6.2).
+[[nodiscard]] constexpr bool is_token_char(char c) {
+  const char lower = to_lower(c);
+  return (c >= '0' && c <= '9') || (lower >= 'a' && lower <= 'z') ||
+         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+}
+
 /// Without spaces and tabs on either side.
 [[nodiscard]] constexpr std::string_view trim(std::string_view text) {
   const std::size_t first = text.find_first_not_of(" \t");

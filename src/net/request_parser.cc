@@ -10,7 +10,6 @@
 
 #include "base/assert.h"
 #include "net/ascii.h"
-#include "net/chunked.h"
 #include "net/target.h"
 
 namespace gpuvigil {
@@ -37,9 +36,6 @@ Method to_method(std::string_view name) {
   return Method::kOther;
 }
 
-/// Chunks may be tiny, but not so tiny that the headers of a body cost more than it does.
-constexpr std::size_t kWireBytesPerBodyByte = 8;
-
 Refusal explain(const BeastError& error, const RequestLimits& limits) {
   if (error == http::error::body_limit) {
     return {413, fmt::format("the body is larger than {} bytes", limits.body_bytes)};
@@ -55,7 +51,7 @@ Refusal explain(const BeastError& error, const RequestLimits& limits) {
 
 struct RequestParser::Grammar final : http::basic_parser<true> {
   explicit Grammar(RequestParser& owner) : owner_(owner) {
-    eager(true);
+    eager(false);
     header_limit(static_cast<std::uint32_t>(owner.limits_.header_bytes));
     body_limit(owner.limits_.body_bytes);
   }
@@ -92,24 +88,11 @@ struct RequestParser::Grammar final : http::basic_parser<true> {
     stop_if_refused(error);
   }
 
-  void on_body_init_impl(const boost::optional<std::uint64_t>& length, BeastError&) override {
-    // What was only promised is not paid for: a large body grows as it comes.
-    constexpr std::uint64_t kTrusted = 64 * 1024;
-    owner_.request_.body.reserve(std::min(length.value_or(0), kTrusted));
-  }
-
-  std::size_t on_body_impl(BeastText bytes, BeastError&) override {
-    owner_.request_.body.append(bytes.data(), bytes.size());
-    return bytes.size();
-  }
-
+  // Bodies are ours: Beast stops behind the header.
+  void on_body_init_impl(const boost::optional<std::uint64_t>&, BeastError&) override {}
+  std::size_t on_body_impl(BeastText, BeastError&) override { return 0; }
   void on_chunk_header_impl(std::uint64_t, BeastText, BeastError&) override {}
-
-  std::size_t on_chunk_body_impl(std::uint64_t, BeastText bytes, BeastError&) override {
-    owner_.request_.body.append(bytes.data(), bytes.size());
-    return bytes.size();
-  }
-
+  std::size_t on_chunk_body_impl(std::uint64_t, BeastText, BeastError&) override { return 0; }
   void on_finish_impl(BeastError&) override {}
   void on_response_impl(int, BeastText, int, BeastError&) override {}
 
@@ -126,14 +109,14 @@ RequestParser::~RequestParser() = default;
 std::size_t RequestParser::feed(std::string_view bytes) {
   GPUVIGIL_ASSERT(state_ == State::kHeader || state_ == State::kBody);
   if (bytes.empty()) return 0;
-  if (header_whole_) return parse(bytes);
+  if (header_whole_) return read_body(bytes);
   // Some clients end a body with a CR LF too many; RFC 9112, 2.2 asks to skip it once.
   if (bytes.size() >= 2 && bytes.starts_with("\r\n") && !grammar_->got_some() && !skipped_line_) {
     skipped_line_ = true;
     scanned_ = line_start_ = 0;
     return 2 + feed(bytes.substr(2));
   }
-  return find_header_end(bytes) ? parse(bytes) : 0;
+  return find_header_end(bytes) ? read_header(bytes) : 0;
 }
 
 bool RequestParser::find_header_end(std::string_view bytes) {
@@ -167,9 +150,7 @@ bool RequestParser::find_header_end(std::string_view bytes) {
   return false;
 }
 
-std::size_t RequestParser::parse(std::string_view bytes) {
-  const bool had_header = grammar_->is_header_done();
-  if (had_header && grammar_->chunked() && bytes.size() < kMinChunkedRest) return 0;
+std::size_t RequestParser::read_header(std::string_view bytes) {
   BeastError error;
   const std::size_t used = grammar_->put(boost::asio::buffer(bytes.data(), bytes.size()), error);
   if (state_ == State::kRefused) return used;
@@ -178,26 +159,41 @@ std::size_t RequestParser::parse(std::string_view bytes) {
     refuse(why.status, std::move(why.detail));
     return used;
   }
-  if (grammar_->is_done()) {
-    state_ = State::kDone;
-    return used;
-  }
   if (!grammar_->is_header_done()) {
     refuse(400, "the header is cut short");
     return used;
   }
-  state_ = State::kBody;
-  if (had_header) wire_bytes_ += used;
-  if (wire_bytes_ > kWireBytesPerBodyByte * (limits_.body_bytes + limits_.header_bytes)) {
-    refuse(413, "the chunks of the body are too small for its size");
-  } else if (bytes.size() - used >= limits_.header_bytes) {
-    refuse(400, fmt::format("a chunk header is longer than {} bytes", limits_.header_bytes));
+  if (grammar_->is_done()) {
+    state_ = State::kDone;
+    return used;
   }
+  state_ = State::kBody;
+  if (grammar_->chunked()) {
+    chunks_.emplace(limits_);
+  } else {
+    remaining_ = grammar_->content_length().value_or(0);
+    // What was only promised is not paid for: a large body grows as it comes.
+    constexpr std::uint64_t kTrusted = 64 * 1024;
+    request_.body.reserve(std::min(remaining_, kTrusted));
+  }
+  return used + read_body(bytes.substr(used));
+}
+
+std::size_t RequestParser::read_body(std::string_view bytes) {
+  if (!chunks_) {
+    const std::size_t used = std::min<std::uint64_t>(bytes.size(), remaining_);
+    request_.body.append(bytes.substr(0, used));
+    remaining_ -= used;
+    if (remaining_ == 0) state_ = State::kDone;
+    return used;
+  }
+  const std::size_t used = chunks_->feed(bytes, request_.body);
+  if (chunks_->is_done()) state_ = State::kDone;
+  if (const auto& why = chunks_->refusal()) refuse(why->status, why->detail);
   return used;
 }
 
 void RequestParser::on_field(std::string_view name, std::string_view value) {
-  if (had_last_field_) return;  // trailers: nobody here asks for one, and they must not be trusted
   if (request_.headers.size() == limits_.header_fields) {
     return refuse(431, fmt::format("more than {} header fields", limits_.header_fields));
   }
@@ -228,7 +224,6 @@ void RequestParser::on_field(std::string_view name, std::string_view value) {
 }
 
 void RequestParser::on_header_end() {
-  had_last_field_ = true;
   if (version_ >= 11 && !has_host_) refuse(400, "the Host field is missing");
 }
 

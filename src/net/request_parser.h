@@ -3,31 +3,22 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "net/chunk_reader.h"
 #include "net/http.h"
+#include "net/request_limits.h"
 
 namespace gpuvigil {
 
-/// How large a request may be.
-struct RequestLimits {
-  std::size_t header_bytes = 16 * 1024;  ///< Request line and fields; also one chunk header.
-  std::size_t header_fields = 100;
-  std::size_t body_bytes = 1024 * 1024;
-};
-
-/// Why a request is not served: an HTTP status and one sentence without a full stop.
-struct Refusal {
-  unsigned status = 400;
-  std::string detail;
-};
-
 /// Turns the bytes of one HTTP/1.x request into an HttpRequest, or into the reason why it is none.
 ///
-/// Boost.Beast reads the grammar. On top of it, every shape that two implementations could read
-/// differently is refused (request smuggling): two Content-Length, one beside Transfer-Encoding, a
-/// coding other than chunked, line ends without CR, folded lines, two Host fields.
+/// Boost.Beast reads the grammar of the header. On top of it, every shape that two implementations
+/// could read differently is refused (request smuggling): two Content-Length, one beside
+/// Transfer-Encoding, a coding other than chunked, line ends without CR, folded lines, two Host
+/// fields; and chunks are read by a ChunkReader.
 ///
 /// Threading: one thread at a time. **Invariants:** holds no more than the limits allow.
 class RequestParser {
@@ -74,7 +65,8 @@ class RequestParser {
   void on_field(std::string_view name, std::string_view value);
   void on_header_end();
   void refuse(unsigned status, std::string detail);
-  std::size_t parse(std::string_view bytes);
+  std::size_t read_header(std::string_view bytes);
+  std::size_t read_body(std::string_view bytes);
 
   RequestLimits limits_;
   std::unique_ptr<Grammar> grammar_;
@@ -82,13 +74,13 @@ class RequestParser {
   HttpRequest request_;
   Refusal refusal_;
   std::string authority_;
-  std::size_t scanned_ = 0;     ///< Header bytes that find_header_end has passed.
-  std::size_t line_start_ = 0;  ///< Where the header line begins in which it is.
-  std::size_t wire_bytes_ = 0;  ///< Of the body as it is sent, chunk headers included.
+  std::size_t scanned_ = 0;            ///< Header bytes that find_header_end has passed.
+  std::size_t line_start_ = 0;         ///< Where the header line begins in which it is.
+  std::uint64_t remaining_ = 0;        ///< Of a body whose length was told.
+  std::optional<ChunkReader> chunks_;  ///< Of a body in chunks.
   int version_ = 11;
-  bool skipped_line_ = false;    ///< An empty line before the request was passed.
-  bool header_whole_ = false;    ///< All of the header has come.
-  bool had_last_field_ = false;  ///< All of the header has been parsed: what follows are trailers.
+  bool skipped_line_ = false;  ///< An empty line before the request was passed.
+  bool header_whole_ = false;  ///< All of the header has come.
   bool keep_alive_ = false;
   bool expects_continue_ = false;
   bool has_length_ = false;

@@ -9,7 +9,6 @@
 
 #include "base/assert.h"
 #include "net/ascii.h"
-#include "net/chunked.h"
 
 namespace gpuvigil {
 namespace http = boost::beast::http;
@@ -18,6 +17,11 @@ namespace {
 
 using BeastError = boost::beast::error_code;
 using BeastText = boost::beast::string_view;
+
+/// The least that can follow in a chunked body that is not whole: "0\r\n\r\n". Beast 1.81 asserts
+/// that it is never called again with less after it has seen the last chunk's header, so nothing
+/// shorter is shown to it; no valid message waits for that.
+constexpr std::size_t kMinChunkedRest = 5;
 
 Error explain(const BeastError& error) {
   if (error == http::error::body_limit) return {Errc::kTooLarge, "the answer is too large"};

@@ -59,7 +59,9 @@ std::optional<HttpResponse> TestApp::handle(const HttpRequest& request, Deferral
                                      request.is_loopback ? "local" : "remote",
                                      request.is_secure ? "secure" : "plain"));
   }
-  if (request.path == "/shared") return HttpResponse{.body = shared, .headers = {}};
+  if (request.path == "/shared") {
+    return HttpResponse{.content_type = shared_type, .body = shared, .headers = {}};
+  }
   if (request.path == "/big") {
     return HttpResponse{.content_type = "application/octet-stream",
                         .body = text_body(std::string(big_bytes, 'x')),

@@ -50,6 +50,7 @@ class TestApp final : public HttpHandler {
   BoundedQueue<Reply> replies{100'000, WhenFull::kDropNewest};
 
   std::shared_ptr<const std::string> shared;
+  std::string shared_type = "application/json";
   std::size_t big_bytes = 8 * 1024 * 1024;
   std::atomic<int> handled = 0;
   std::atomic<int> sessions_ended = 0;

@@ -72,9 +72,13 @@ Result<Target> parse_target(std::string_view text) {
   if (text.find('#') != std::string_view::npos) {
     return fail(Errc::kInvalidArgument, "the request target holds a fragment");
   }
-  constexpr std::string_view kScheme = "http://";
-  if (equals_ignoring_case(text.substr(0, kScheme.size()), kScheme)) {
-    text.remove_prefix(kScheme.size());
+  // Both schemes: somebody in front of us may speak TLS for us.
+  std::size_t scheme = 0;
+  for (const std::string_view known : {"http://", "https://"}) {
+    if (equals_ignoring_case(text.substr(0, known.size()), known)) scheme = known.size();
+  }
+  if (scheme > 0) {
+    text.remove_prefix(scheme);
     const std::size_t end = std::min(text.find_first_of("/?"), text.size());
     target.authority = text.substr(0, end);
     text.remove_prefix(end);
