@@ -20,8 +20,8 @@ struct Target {
 /// At most this many query parameters: far beyond any real request, far below what would cost us.
 inline constexpr std::size_t kMaxQueryParameters = 256;
 
-/// Takes the origin form ("/path?query") or the absolute form with http: or https:. In the query, '+' is a
-/// space, a parameter without '=' has an empty value, and empty ones are left out.
+/// Takes the origin form ("/path?query") or the absolute form with http: or https:. In the query,
+/// '+' is a space, a parameter without '=' has an empty value, and empty ones are left out.
 ///
 /// Errors: kInvalidArgument for anything else: the authority form, '*', a fragment, a percent sign
 /// without two digits, and what decodes to a control character or to no UTF-8. kTooLarge for more

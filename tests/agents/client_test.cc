@@ -168,6 +168,7 @@ TEST_F(ClientTest, BadArgumentsAreRefusedAndCounted) {
 }
 
 TEST_F(ClientTest, WhatHasNoRoomCountsUnderOtherAndTotalsStayExact) {
+  ASSERT_EQ(gpuvigil_flush(client_, kPatience), 0);
   constexpr std::uint64_t kKernels = 3000;
   // In a child, whose table of kernels is its own.
   EXPECT_EQ(in_child([&] {
@@ -255,6 +256,7 @@ TEST_F(ClientTest, ForksWhileThreadsRecordNeverHang) {
 }
 
 TEST_F(ClientTest, AProgramThatIsKilledLosesOnlyWhatWasNotPublished) {
+  ASSERT_EQ(gpuvigil_flush(client_, kPatience), 0);
   const pid_t child = ::fork();
   if (child == 0) {
     open();
