@@ -85,9 +85,11 @@ class SecretTest(unittest.TestCase):
                  "--auth", "token", "--rate-limit", "off"],
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                 env={**os.environ, **environment})
-            line = process.stderr.readline()
-            port = int(line.split("url=http://127.0.0.1:")[1].split("/")[0])
-            seen = [line]
+            seen = [process.stderr.readline()]
+            while "event=server.listening" not in seen[-1]:
+                self.assertNotEqual(seen[-1], "", "the server ended")
+                seen.append(process.stderr.readline())
+            port = int(seen[-1].split("url=http://127.0.0.1:")[1].split("/")[0])
             bearer = {"Authorization": f"Bearer {secrets[0]}"}
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
             connection.request("POST", "/api/v1/session", headers=bearer)
