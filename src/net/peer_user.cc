@@ -22,8 +22,8 @@
 namespace gpuvigil {
 namespace {
 
-/// Of a table that is larger nobody is identified: reading it takes milliseconds each time.
-constexpr std::size_t kMaxTable = 1024 * 1024;
+/// Of a table that is larger nobody is identified: reading it takes ten milliseconds each time.
+constexpr std::size_t kMaxTable = 4 * 1024 * 1024;
 
 constexpr std::size_t kMappedPrefix = 12;  // bytes of ::ffff:0:0/96 before the IPv4 address
 
