@@ -11,6 +11,7 @@ import tempfile
 import threading
 import unittest
 
+from browser import CHROMIUM, Browser
 from harness import PATIENCE, Server, run, wait_for
 
 try:
@@ -18,7 +19,6 @@ try:
 except ImportError:
     websockets = None
 
-CHROMIUM = shutil.which("chromium")
 NODE_MODULES = "/usr/share/nodejs"
 
 
@@ -126,16 +126,6 @@ class ForeignTest(unittest.TestCase):
         self.assertEqual(done.stdout.split(), ["gpuvigil.v1", "3", "1000"], done.stderr)
 
 
-def dump(url, *args):
-    """What a browser has made of a page after some seconds."""
-    with tempfile.TemporaryDirectory() as profile:
-        done = subprocess.run(
-            [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-             f"--user-data-dir={profile}", "--virtual-time-budget=2500", *args, "--dump-dom", url],
-            capture_output=True, text=True, timeout=PATIENCE * 2, check=False)
-    return done.stdout
-
-
 ATTACK = """<!doctype html><pre id="out">nothing</pre><script>
 const target = '%s';
 const tries = {
@@ -169,14 +159,15 @@ const tries = {
 @unittest.skipUnless(CHROMIUM, "Chromium is not installed")
 class BrowserTest(unittest.TestCase):
     def test_the_page_is_live_and_a_token_in_the_address_logs_in(self):
-        with Server("--demo") as server:
-            page = dump(server.url + "/")
-            self.assertTrue('data-state="live"' in page and "gpuvigil demo GPU" in page, page[:900])
-            self.assertRegex(page, r"utilization of the last \d+ messages")  # the stream came
-        with Server("--demo", "--auth", "token") as server:
-            self.assertIn("Log in", dump(server.url + "/"))  # sent there by the page itself
-            page = dump(f"{server.url}/login#token={token('read')}")
-            self.assertTrue('data-state="live"' in page, page[:900])
+        with Server("--demo") as server, Browser() as browser:
+            browser.open(server.url + "/")
+            browser.wait('data-state="live"', "gpuvigil demo GPU",
+                         "utilization of the last 2 messages")  # the stream came
+        with Server("--demo", "--auth", "token") as server, Browser() as browser:
+            browser.open(server.url + "/")
+            browser.wait("Log in")  # sent there by the page itself
+            browser.open(f"{server.url}/login#token={token('read')}")  # only '#…' is new
+            page = browser.wait('data-state="live"')
             self.assertNotIn("gpuvigil_", page)
 
     def test_a_page_of_another_origin_gets_nothing(self):
@@ -197,19 +188,21 @@ class BrowserTest(unittest.TestCase):
 
             with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as attacker:
                 threading.Thread(target=attacker.serve_forever, daemon=True).start()
-                page = dump(f"http://127.0.0.1:{attacker.server_port}/")
+                with Browser() as browser:
+                    browser.open(f"http://127.0.0.1:{attacker.server_port}/")
+                    out = browser.wait('<pre id="out">RESULT').split('<pre id="out">RESULT')[1]
                 attacker.shutdown()
-            found = json.loads(page.split("RESULT")[1].split("END")[0])
-            self.assertEqual(found, {"read": "refused", "blind": "refused", "script": "refused",
-                                     "socket": "refused"})
+            self.assertEqual(json.loads(out.split("END")[0]),
+                             {"read": "refused", "blind": "refused", "script": "refused",
+                              "socket": "refused"})
             names = [k["name"] for k in server.json("/api/v1/gpu/kernels", name="evil")["kernels"]]
             self.assertEqual(names, [])
 
     def test_a_name_that_is_made_to_point_here_is_refused(self):
-        with Server("--demo") as server:
-            page = dump(f"http://evil.example:{server.port}/api/v1/gpu/status",
-                        "--host-resolver-rules=MAP evil.example 127.0.0.1")
-            self.assertIn("does not answer to that host name", page)
+        with Server("--demo") as server, \
+                Browser("--host-resolver-rules=MAP evil.example 127.0.0.1") as browser:
+            browser.open(f"http://evil.example:{server.port}/api/v1/gpu/status")
+            browser.wait("does not answer to that host name")
 
 
 if __name__ == "__main__":

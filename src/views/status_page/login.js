@@ -36,9 +36,12 @@
     logIn(byId('token').value.trim());
   });
 
-  const given = new URLSearchParams(location.hash.slice(1)).get('token');
-  if (given) {
+  function logInFromAddress() {
+    const given = new URLSearchParams(location.hash.slice(1)).get('token');
+    if (!given) return;
     history.replaceState(null, '', location.pathname);  // out of the address and the history
     logIn(given);
   }
+  addEventListener('hashchange', logInFromAddress);  // pasted where this page is open already
+  logInFromAddress();
 })();
