@@ -41,6 +41,8 @@ class AgentSocket {
 
   AgentSocket(AgentSocket&&) noexcept = default;
   AgentSocket& operator=(AgentSocket&&) = delete;
+  AgentSocket(const AgentSocket&) = delete;
+  AgentSocket& operator=(const AgentSocket&) = delete;
   ~AgentSocket();
 
   [[nodiscard]] int descriptor() const { return socket_.get(); }
@@ -68,6 +70,8 @@ class SegmentMap {
 
   SegmentMap(SegmentMap&& other) noexcept;
   SegmentMap& operator=(SegmentMap&&) = delete;
+  SegmentMap(const SegmentMap&) = delete;
+  SegmentMap& operator=(const SegmentMap&) = delete;
   ~SegmentMap();
 
   [[nodiscard]] SharedBytes bytes() const { return bytes_; }

@@ -83,8 +83,7 @@ void RowLedger::settle_sums(const gpuvigil_segment_row& row, std::span<const Buc
   counters.sum_ns = told - std::min(told, sum_ns_);
   if (counters.calls > 0) {
     const std::uint64_t most = is_settled ? UINT64_MAX : bounds.high;
-    // A sum cannot be less than what the shortest of them took.
-    counters.sum_ns = std::clamp(counters.sum_ns, std::max(bounds.low, counters.min_ns), most);
+    counters.sum_ns = std::clamp(counters.sum_ns, bounds.low, most);
   }
   sum_ns_ = add_saturating(sum_ns_, counters.sum_ns);
 
