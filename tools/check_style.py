@@ -15,10 +15,10 @@ import sys
 import sources
 
 MAX_COLUMNS = 100
-MAX_LINES = {".cc": 500, ".h": 300}
+MAX_LINES = {".cc": 500, ".c": 500, ".h": 300}
 MAX_FUNCTION_LINES = 70
 
-CXX = (".h", ".cc")
+CXX = (".h", ".cc", ".c")
 SCRIPTS = (".py", ".sh", "")
 
 

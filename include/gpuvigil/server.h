@@ -35,7 +35,7 @@ struct ServerOptions {
   /// A number, or "localhost". Programs of this user may read over the loopback interface;
   /// everybody else, and every write, needs a token (gpuvigil token create).
   std::string address = "127.0.0.1";
-  std::uint16_t port = 8080;          ///< 0: any free one; port() tells which.
+  std::uint16_t port = 8080;  ///< 0: any free one; port() tells which.
 };
 
 /// Serves REST, the stream and the status page of a GpuMonitor: its own records, alerts and
