@@ -5,6 +5,8 @@
 #include <exception>
 
 #include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/epoll.h>
 
 #include "base/assert.h"
@@ -93,6 +95,9 @@ void HttpConnection::shake_hands() {
     case Transport::Handshake::kWantsWrite:
       return;
     case Transport::Handshake::kDone:
+      // We have nothing to say yet, and a client without TCP_NODELAY waits for our acknowledgement
+      // of its last word before it sends a request: 40 ms unless we give it now.
+      set_option(transport_.fd(), IPPROTO_TCP, TCP_QUICKACK);
       state_ = State::kReading;
       return read();
     case Transport::Handshake::kPlainHttp:
