@@ -113,6 +113,27 @@ class DrainTest(unittest.TestCase):
                 self.end_one(signal.SIGINT if i % 5 == 4 else signal.SIGTERM,
                              moments.uniform(0, 0.3))
 
+    def test_a_response_that_waits_for_its_reader_is_finished(self):
+        with Server("--demo") as server:
+            wait_for(lambda: server.json("/api/v1/gpu/kernels")["kernels"], "kernels")
+            slow = socket.socket()
+            self.addCleanup(slow.close)
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            slow.settimeout(PATIENCE)
+            slow.connect(("127.0.0.1", server.port))
+            # More than all buffers take: the server is in the middle of one when it is told to end.
+            slow.sendall(f"GET {PATHS[0]} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() * 600)
+            time.sleep(0.5)
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(0.5)
+            data = b""
+            while chunk := slow.recv(65536):
+                data += chunk
+            self.assertEqual(server.stop(), 0)
+        count, left = responses_in(data)
+        self.assertTrue(0 < count < 600, count)
+        self.assertEqual(left, b"", f"cut short after {count} responses")
+
     def test_a_client_that_reads_nothing_does_not_hold_it_up(self):
         with Server("--demo") as server:
             slow = socket.create_connection(("127.0.0.1", server.port))
