@@ -15,6 +15,7 @@
 #include "model/kernel.h"
 #include "model/latency_sketch.h"
 #include "model/loss.h"
+#include "model/process.h"
 #include "model/window.h"
 
 namespace gpuvigil {
@@ -92,6 +93,7 @@ struct Frame {
   std::vector<KernelRow> kernels;       ///< By name (as bytes), then kind.
   std::vector<SeriesRow> series;        ///< By kernel, then device.
   std::vector<RecentExecution> recent;  ///< Newest first, at most kMaxRecent.
+  std::vector<ProcessRow> processes;    ///< That use a device, by pid.
   std::vector<Alert> alerts;            ///< Pending and firing ones, and the newest resolved ones.
   std::uint32_t alerts_today = 0;       ///< Began to fire since 00:00 UTC.
   std::shared_ptr<const WindowLadder> windows;  ///< For "the last 15 minutes"; never null.
