@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/task_queue.h"
 #include "base/thread.h"
+#include "engine/process_rows.h"
 
 namespace gpuvigil {
 namespace {
@@ -66,6 +67,8 @@ struct Engine::Impl {
   std::shared_ptr<Frame> build(Timestamp until, bool is_edge);
   DeviceSlot slot_of_recorded(std::uint32_t device);
   [[nodiscard]] Duration time_to_wait(bool peek_wanted, Timestamp next_edge) const;
+  [[nodiscard]] std::optional<LatencySketch> sketch_of(std::optional<std::uint32_t> pid,
+                                                       const PercentileRequest& request);
 
   /// Runs `work` on the engine's thread and waits for it. False when the engine has ended.
   bool ask(std::function<void()> work);
@@ -93,6 +96,7 @@ struct Engine::Impl {
   Monitor monitor;
   AlertBook alerts;
   std::vector<std::unique_ptr<Source>> sources;
+  std::unique_ptr<ProcessDirectory> directory;  ///< May be null.
   std::map<ListenerId, Listener> listeners;
   std::uint64_t listeners_made = 0;
   std::map<std::uint32_t, DeviceSlot> recorded_devices;
@@ -114,6 +118,16 @@ DeviceSlot Engine::Impl::slot_of_recorded(std::uint32_t device) {
   return slot;
 }
 
+/// Of the whole machine, or of one process.
+std::optional<LatencySketch> Engine::Impl::sketch_of(std::optional<std::uint32_t> pid,
+                                                     const PercentileRequest& request) {
+  if (!pid) return monitor.sketch_of(request.kernel_id, request.kind, request.devices);
+  auto found =
+      monitor.processes().sketch_of(*pid, request.kernel_id, request.kind, request.devices);
+  if (!found) return std::nullopt;
+  return std::move(found->sketch);
+}
+
 std::shared_ptr<Frame> Engine::Impl::build(Timestamp until, bool is_edge) {
   const auto began = std::chrono::steady_clock::now();
   last_until = std::max(last_until, until);
@@ -131,6 +145,8 @@ std::shared_ptr<Frame> Engine::Impl::build(Timestamp until, bool is_edge) {
   auto frame = monitor.build(last_until, is_edge);
   frame->seq = seq;
   frame->since = since;
+  const auto infos = directory ? directory->look_up(pids_of(*frame)) : nullptr;
+  join_processes(*frame, infos ? *infos : ProcessInfos{});
   if (frame->devices.empty()) frame->no_device_reason = options.no_device_reason;
   finished = all_finished && !sources.empty();
   last_build_end = std::chrono::steady_clock::now();
@@ -232,6 +248,11 @@ void Engine::add_source(std::unique_ptr<Source> source) {
   impl_->sources.push_back(std::move(source));
 }
 
+void Engine::set_processes(std::unique_ptr<ProcessDirectory> directory) {
+  GPUVIGIL_ASSERT(!impl_->thread.joinable());
+  impl_->directory = std::move(directory);
+}
+
 Engine::ListenerId Engine::add_listener(Listener listener) {
   ListenerId id{};
   impl_->ask_surely([&] {
@@ -276,17 +297,30 @@ void Engine::request_peek() {
 }
 
 KernelList Engine::kernels(const Frame& frame, const KernelQuery& query) {
-  return query_kernels(frame, query, [this](std::span<const PercentileRequest> requests) {
+  const auto look_up = [&](std::span<const PercentileRequest> requests) {
     std::vector<Percentiles> answers(requests.size());
     impl_->ask([&] {
       for (std::size_t i = 0; i < requests.size(); ++i) {
         const PercentileRequest& one = requests[i];
-        const auto sketch = impl_->monitor.sketch_of(one.kernel_id, one.kind, one.devices);
+        const auto sketch = impl_->sketch_of(query.pid, one);
         if (sketch) answers[i] = percentiles(*sketch, one.min_ns, one.max_ns);
       }
     });
     return answers;
-  });
+  };
+  if (!query.pid) return query_kernels(frame, query, look_up);
+  Frame of_process;
+  of_process.edge = frame.edge;
+  of_process.since = frame.since;
+  of_process.devices = frame.devices;
+  impl_->ask([&] { impl_->monitor.processes().write_kernels(*query.pid, of_process); });
+  return query_kernels(of_process, query, look_up);
+}
+
+std::vector<ProcessShare> Engine::shares(std::uint64_t kernel_id, KernelKind kind) {
+  std::vector<ProcessShare> found;
+  impl_->ask([&] { found = impl_->monitor.processes().shares(kernel_id, kind); });
+  return found;
 }
 
 LatencySketch Engine::sketch(std::uint64_t kernel_id, KernelKind kind,

@@ -55,6 +55,9 @@ class Engine {
   /// Before start() only.
   void add_source(std::unique_ptr<Source> source);
 
+  /// Where frames learn who a pid is; without one they do not. Before start() only.
+  void set_processes(std::unique_ptr<ProcessDirectory> directory);
+
   /// Called on the engine's thread with each published edge, after its alerts were reckoned, and
   /// with what changed among the alerts.
   using Listener =
@@ -85,6 +88,9 @@ class Engine {
 
   /// Answers a kernel query from `frame`; what the frame does not hold is asked of the monitor.
   [[nodiscard]] KernelList kernels(const Frame& frame, const KernelQuery& query);
+
+  /// Which processes ran a kernel, of those that report themselves.
+  [[nodiscard]] std::vector<ProcessShare> shares(std::uint64_t kernel_id, KernelKind kind);
 
   /// The latency sketch of one kernel over some devices; empty when it is not known any more.
   [[nodiscard]] LatencySketch sketch(std::uint64_t kernel_id, KernelKind kind,

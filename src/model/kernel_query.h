@@ -40,6 +40,7 @@ struct KernelQuery {
   std::vector<std::string> names;  ///< Globs, one of which must match; empty: any.
   std::optional<std::vector<std::uint32_t>> devices;  ///< Indices in the frame; absent: all.
   std::optional<Timestamp> since;                     ///< Absent: since counting began.
+  std::optional<std::uint32_t> pid;                   ///< Of one process alone; without `since`.
 };
 
 /// One kernel name over the selected devices and time.

@@ -11,6 +11,7 @@
 #include "model/kernel.h"
 #include "model/latency_sketch.h"
 #include "model/loss.h"
+#include "model/process.h"
 
 namespace gpuvigil {
 
@@ -44,6 +45,9 @@ class Intake {
   virtual OwnerId open_owner() = 0;
   virtual void close_owner(OwnerId owner) = 0;
 
+  /// An owner is a process, or a part of what it runs, whose kernels are captured so.
+  virtual void process(OwnerId owner, std::uint32_t pid, const CaptureState& state) = 0;
+
   /// The device with this UUID, made if it is new.
   virtual DeviceSlot device(const DeviceInfo& info) = 0;
 
@@ -58,6 +62,9 @@ class Intake {
 
   /// Counts many at once; what of it is known singly is then listed by recent().
   virtual void aggregate(SeriesSlot series, const Aggregate& aggregate) = 0;
+
+  /// Splits off which process ran what aggregate() counts; of an owner that is no process, nothing.
+  virtual void attribute(OwnerId owner, SeriesSlot series, const Aggregate& aggregate) = 0;
 
   /// Lists, without counting it, one execution that an aggregate counts.
   virtual void recent(SeriesSlot series, const Execution& execution) = 0;

@@ -109,6 +109,16 @@ LadderStep KernelTable::take_delta(Timestamp from, Timestamp to) {
           std::make_shared<const std::vector<std::uint64_t>>(std::move(order))};
 }
 
+KernelCounters KernelTable::counters_of(std::uint64_t kernel_id, KernelKind kind) const {
+  KernelCounters counters;
+  const auto kernel = by_id_.find(id_key(kernel_id, kind));
+  if (kernel == by_id_.end()) return counters;
+  for (const auto& [device, slot] : kernels_[kernel->second].series) {
+    counters.merge(series_[slot].counters);
+  }
+  return counters;
+}
+
 std::optional<KernelTable::SketchAndExtremes> KernelTable::sketch_of(
     std::uint64_t kernel_id, KernelKind kind, std::span<const std::uint32_t> devices) const {
   const auto kernel = by_id_.find(id_key(kernel_id, kind));
