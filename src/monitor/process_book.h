@@ -11,18 +11,12 @@
 #include <vector>
 
 #include "model/frame.h"
+#include "model/kernel_query.h"
 #include "model/process.h"
 #include "model/source.h"
 #include "monitor/kernel_table.h"
 
 namespace gpuvigil {
-
-/// What one process did of a kernel.
-struct ProcessShare {
-  std::uint32_t pid = 0;
-  bool is_living = true;
-  KernelCounters counters;
-};
 
 /// Which process ran what: a table of kernels for each that reports itself.
 ///
