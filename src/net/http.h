@@ -60,7 +60,7 @@ class StreamPeer {
   virtual void send(std::shared_ptr<const std::string> framed) = 0;
 
   /// Sends a small answer that must not be dropped, ahead of the pending message. A peer with more
-  /// than 32 unread answers is closed.
+  /// than 256 KiB of unread answers (HttpServerLimits::answer_bytes) is closed.
   virtual void answer(std::string_view text) = 0;
 
   virtual void close(std::uint16_t code, std::string_view reason) = 0;

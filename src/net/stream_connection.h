@@ -4,7 +4,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "net/server_core.h"
 #include "net/websocket_codec.h"
@@ -64,7 +63,7 @@ class StreamConnection final : public Connection, public StreamPeer {
   Framed current_;  ///< Begun; at_ bytes of it are out.
   std::size_t at_ = 0;
   Framed pong_;
-  std::vector<Framed> answers_;  ///< Oldest first.
+  std::string answers_;  ///< Frames, oldest first.
   Framed newest_;
   Framed close_frame_;
   std::uint64_t dropped_ = 0;
