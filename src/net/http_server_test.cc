@@ -75,6 +75,27 @@ TEST(HttpServer, AKnownRequestIsAnsweredAsIfItWereNew) {
   EXPECT_THAT(client.read_response(), HasSubstr(again));
 }
 
+TEST(HttpServer, ARequestThatDiffersInOneByteIsAnother) {
+  const TestServer server;
+  const std::string known = get("/echo?a=1");
+  RawClient client(server.port());
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE((client.send(known), status_of(client.read_response())));
+  for (std::size_t at = 0; at < known.size(); ++at) {
+    std::string other = known;
+    other[at] = static_cast<char>(other[at] ^ 1);
+    // What comes of it depends on the byte; only that it is the same as without anything known.
+    const auto answer = [&](std::uint16_t port) {
+      RawClient asking(port);
+      asking.send(other);
+      asking.shut_down_sending();
+      return asking.read_to_end();
+    };
+    const TestServer fresh;
+    const std::string want = answer(fresh.port());
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(answer(server.port()), want) << other;
+  }
+}
+
 TEST(HttpServer, AKnownRequestIsCheckedEachTime) {
   const TestServer server;
   const std::string foreign = "GET /echo HTTP/1.1\r\nHost: evil.example\r\n\r\n";
