@@ -252,7 +252,7 @@ std::optional<std::string_view> match_path(std::string_view pattern, std::string
 
 HttpResponse reply(std::string body, std::string_view content_type) {
   return {.status = 200,
-          .content_type = std::string(content_type),
+          .content_type = content_type,
           .body = std::make_shared<const std::string>(std::move(body)),
           .headers = {}};
 }

@@ -93,6 +93,7 @@ struct Engine::Impl {
   std::thread thread;
 
   // Below: the engine's thread only.
+  std::shared_ptr<const Frame> before_latest;
   Monitor monitor;
   AlertBook alerts;
   std::vector<std::unique_ptr<Source>> sources;
@@ -158,6 +159,9 @@ std::shared_ptr<Frame> Engine::Impl::build(Timestamp until, bool is_edge) {
 }
 
 void Engine::Impl::publish(std::shared_ptr<const Frame> frame) {
+  // Whoever still looks at the last frame lets go of it soon; then it dies here, and no reader has
+  // to release ten thousand names.
+  before_latest = latest.get();
   latest.set(frame);
   // An edge serves those who wait for a peek as well: it was collected after they asked.
   peek_requested = false;

@@ -13,6 +13,7 @@
 #include "model/device.h"
 #include "model/event.h"
 #include "model/kernel.h"
+#include "model/kernel_names.h"
 #include "model/latency_sketch.h"
 #include "model/loss.h"
 #include "model/process.h"
@@ -96,6 +97,7 @@ struct Frame {
   std::vector<ProcessRow> processes;    ///< That use a device, by pid.
   std::vector<Alert> alerts;            ///< Pending and firing ones, and the newest resolved ones.
   std::uint32_t alerts_today = 0;       ///< Began to fire since 00:00 UTC.
+  std::shared_ptr<const KernelNames> names;     ///< Of `kernels`, to search; null: each row's.
   std::shared_ptr<const WindowLadder> windows;  ///< For "the last 15 minutes"; never null.
   /// What happened to devices; never null.
   std::shared_ptr<const EventLog> events = std::make_shared<const EventLog>();

@@ -32,6 +32,7 @@ void KernelTable::update_rows() {
 
 /// All rows anew: something came or went, so that the others stand elsewhere.
 void KernelTable::lay_out_rows() {
+  names_ = std::make_shared<KernelNames>();
   kernel_rows_.clear();
   series_rows_.clear();
   kernel_rows_.reserve(kernel_order_.size());

@@ -65,6 +65,8 @@ class KernelTable {
   void update_rows();
   /// By name, then kind. As of the last update_rows().
   [[nodiscard]] const std::vector<KernelRow>& kernel_rows() const { return kernel_rows_; }
+  /// Of kernel_rows(); another one whenever they stand for other kernels.
+  [[nodiscard]] const std::shared_ptr<const KernelNames>& kernel_names() const { return names_; }
   /// By kernel, then device. As of the last update_rows().
   [[nodiscard]] const std::vector<SeriesRow>& series_rows() const { return series_rows_; }
 
@@ -201,6 +203,7 @@ class KernelTable {
   SlotSet changed_kernels_;
   bool layout_changed_ = false;
   std::vector<KernelRow> kernel_rows_;
+  std::shared_ptr<const KernelNames> names_ = std::make_shared<KernelNames>();
   std::vector<SeriesRow> series_rows_;
 };
 

@@ -198,6 +198,7 @@ std::shared_ptr<Frame> Monitor::build(Timestamp edge, bool is_edge) {
   }
   table_.update_rows();
   frame->kernels = table_.kernel_rows();
+  frame->names = table_.kernel_names();
   frame->series = table_.series_rows();
   frame->processes = processes_.rows();
   frame->recent = recent_.newest_first();

@@ -42,7 +42,7 @@ struct HttpRequest {
 
 struct HttpResponse {
   unsigned status = 200;
-  std::string content_type = "application/json";
+  std::string_view content_type = "application/json";  ///< Of storage that lasts: a literal.
   std::shared_ptr<const std::string> body = {};  ///< Shared: many answers may be the same text.
   std::vector<std::pair<std::string, std::string>> headers =
       {};  ///< Besides those net adds itself.

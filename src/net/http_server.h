@@ -26,8 +26,8 @@ struct HttpServerLimits {
   std::size_t answer_bytes = 256 * 1024;        ///< Unread StreamPeer::answer()s of a stream.
 };
 
-/// How long a server waits for whom. A time is noticed at most an eighth of the shortest, and at
-/// most a second, after it has passed.
+/// How long a server waits for whom. A time is noticed at most an eighth of the shortest (of
+/// `linger`, all of it), and at most a second, after it has passed.
 struct HttpServerTimes {
   /// From the first byte (or from accept, with what TLS takes) to the last.
   Duration header = std::chrono::seconds(10);

@@ -41,9 +41,9 @@ std::shared_ptr<const std::string> framed(Opcode opcode, std::string_view payloa
 
 StreamConnection::StreamConnection(ServerCore& core, const Endpoint::Key& peer)
     : Connection(core, Transport(), peer),
-      decoder_(WebSocketDecoder::Sender::kClient, core.options.limits.message_bytes),
       last_heard_(core.now()),
-      last_ping_(core.now() - ping_offset(core)) {}
+      last_ping_(core.now() - ping_offset(core)),
+      decoder_(WebSocketDecoder::Sender::kClient, core.options.limits.message_bytes) {}
 
 StreamConnection::~StreamConnection() {
   if (is_open_) core_.counters.streams.subtract();
