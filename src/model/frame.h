@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "model/alert.h"
+#include "model/backend_status.h"
 #include "model/device.h"
 #include "model/kernel.h"
 #include "model/latency_sketch.h"
@@ -96,7 +97,8 @@ struct Frame {
   std::shared_ptr<const WindowLadder> windows;  ///< For "the last 15 minutes"; never null.
   LossCounters losses;
   MemoryReuse memory_reuse;
-  std::string no_device_reason;  ///< With no device: how to get one.
+  std::vector<BackendStatus> backends;  ///< Of all sources; bounded by those of the build.
+  std::string no_device_reason;         ///< With no device: how to get one.
 
   static constexpr std::size_t kMaxRecent = 1024;
 
