@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <future>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <thread>
@@ -16,6 +17,7 @@
 #include "base/log.h"
 #include "base/task_queue.h"
 #include "base/thread.h"
+#include "engine/backend_watch.h"
 #include "engine/process_rows.h"
 
 namespace gpuvigil {
@@ -45,6 +47,16 @@ Timestamp next_multiple(Timestamp now, Duration period) {
   return from_unix_ns((to_unix_ns(now) / step + 1) * step);
 }
 
+void tell(const std::vector<BackendWatch::Line>& lines) {
+  for (const BackendWatch::Line& line : lines) {
+    if (line.why.empty()) {
+      log(line.level, line.event, {kv("backend", line.backend)});
+    } else {
+      log(line.level, line.event, {kv("backend", line.backend), kv("why", line.why)});
+    }
+  }
+}
+
 }  // namespace
 
 struct Engine::Impl {
@@ -70,7 +82,8 @@ struct Engine::Impl {
   [[nodiscard]] std::optional<LatencySketch> sketch_of(std::optional<std::uint32_t> pid,
                                                        const PercentileRequest& request);
 
-  /// Runs `work` on the engine's thread and waits for it. False when the engine has ended.
+  /// Runs `work` on the engine's thread and waits for it. False, and `work` is not run, when
+  /// kMaxTasks others wait already or the engine has ended.
   bool ask(std::function<void()> work);
 
   /// Runs `work` where it may touch what is the engine thread's, before, during and after its life.
@@ -84,6 +97,7 @@ struct Engine::Impl {
   TaskQueue tasks{kMaxTasks};
   Latest<Frame> latest;
   std::atomic<std::uint64_t> refused{0};
+  std::atomic<std::uint64_t> samples_dropped{0};
   std::atomic<bool> peek_requested{false};
   std::atomic<bool> finished{false};  ///< Every source is.
   struct {
@@ -106,6 +120,7 @@ struct Engine::Impl {
   Timestamp last_until{};
   std::vector<std::promise<std::shared_ptr<const Frame>>> peeks;
   SubmissionDesk desk;
+  BackendWatch watch;
   std::vector<std::function<void()>> wait_for_publication;
   std::chrono::steady_clock::time_point last_build_end{};
   Duration last_build_cost{};
@@ -148,6 +163,8 @@ std::shared_ptr<Frame> Engine::Impl::build(Timestamp until, bool is_edge) {
   frame->since = since;
   const auto infos = directory ? directory->look_up(pids_of(*frame)) : nullptr;
   join_processes(*frame, infos ? *infos : ProcessInfos{});
+  for (const auto& source : sources)
+    std::ranges::move(source->backends(), std::back_inserter(frame->backends));
   if (frame->devices.empty()) frame->no_device_reason = options.no_device_reason;
   finished = all_finished && !sources.empty();
   last_build_end = std::chrono::steady_clock::now();
@@ -176,6 +193,7 @@ void Engine::Impl::publish_edge(Timestamp edge) {
   alerts.write_to(*frame);
   const std::shared_ptr<const Frame> published = std::move(frame);
   publish(published);
+  tell(watch.look(published->backends, edge));
   for (const auto& [id, listener] : listeners) listener(published, changes);
 }
 
@@ -342,7 +360,9 @@ Recorder& Engine::recorder() {
 }
 
 void Engine::update_device(std::uint32_t recorded_device, const DeviceSample& sample) {
-  impl_->ask([&] { impl_->monitor.sample(impl_->slot_of_recorded(recorded_device), sample); });
+  const bool taken =
+      impl_->ask([&] { impl_->monitor.sample(impl_->slot_of_recorded(recorded_device), sample); });
+  if (!taken) impl_->samples_dropped.fetch_add(1, std::memory_order_relaxed);
 }
 
 bool Engine::submit(Submission submission, std::function<void()> visible) {
@@ -362,7 +382,8 @@ EngineStats Engine::stats() const {
   return {.edges = counted.edges,
           .peeks = counted.peeks,
           .last_build = Duration(counted.last_build_ns),
-          .longest_build = Duration(counted.longest_build_ns)};
+          .longest_build = Duration(counted.longest_build_ns),
+          .samples_dropped = impl_->samples_dropped.load(std::memory_order_relaxed)};
 }
 
 const Clock& Engine::clock() const {

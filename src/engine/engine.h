@@ -32,6 +32,8 @@ struct EngineStats {
   std::uint64_t peeks = 0;
   Duration last_build{};  ///< Of an edge or a peek, sources included.
   Duration longest_build{};
+  std::uint64_t samples_dropped =
+      0;  ///< Of update_device(): the engine was too busy, or had ended.
 };
 
 /// The one writer: closes a frame at every edge of its timeline and publishes it.
@@ -99,7 +101,8 @@ class Engine {
   /// Where programs record kernels that they ran themselves.
   [[nodiscard]] Recorder& recorder();
 
-  /// Books a sample that this program tells of its own device; it is in the next frame.
+  /// Books a sample that this program tells of its own device; it is in the next frame. When 4096
+  /// other things wait for the engine already it is dropped, and counted.
   void update_device(std::uint32_t recorded_device, const DeviceSample& sample);
 
   /// Books what a program tells of itself. `visible` is called once, on the engine's thread, when

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "model/alert.h"
+#include "model/backend_status.h"
 #include "model/device.h"
 #include "model/event.h"
 #include "model/kernel.h"
@@ -103,7 +104,8 @@ struct Frame {
   std::shared_ptr<const EventLog> events = std::make_shared<const EventLog>();
   LossCounters losses;
   MemoryReuse memory_reuse;
-  std::string no_device_reason;  ///< With no device: how to get one.
+  std::vector<BackendStatus> backends;  ///< Of all sources; bounded by those of the build.
+  std::string no_device_reason;         ///< With no device: how to get one.
 
   static constexpr std::size_t kMaxRecent = 1024;
 

@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
+#include "model/backend_status.h"
 #include "model/device.h"
 #include "model/event.h"
 #include "model/kernel.h"
@@ -102,6 +104,9 @@ class Source {
 
   /// True when nothing more will ever come.
   [[nodiscard]] virtual bool finished() const = 0;
+
+  /// How it stood with the drivers that it asks, when it was last fed; most ask none.
+  [[nodiscard]] virtual std::vector<BackendStatus> backends() const { return {}; }
 };
 
 }  // namespace gpuvigil
