@@ -34,8 +34,10 @@
 #define CUPTI_MEMORY_ALLOCATION 1U
 #define CUPTI_MEMORY_RELEASE 2U
 #define CUPTI_MEMORY_KIND_DEVICE 3U
+#define CUPTI_MEMORY_KIND_ARRAY 4U
 #define CUPTI_MEMORY_KIND_MANAGED 5U
 #define CUPTI_MEMORY_KIND_DEVICE_STATIC 6U
+#define CUPTI_POOL_LOCAL 1U
 
 /// From this version of the API on a request may be answered with no buffer.
 #define CUPTI_API_MAY_REFUSE_BUFFERS 27U
@@ -139,7 +141,12 @@ typedef struct cupti_memory2 {
   uint32_t stream;
   const char* name;  ///< Of a static variable, or NULL.
   uint32_t is_async;
-  uint8_t reserved[36];
+  uint32_t reserved0;
+  uint32_t pool_type;  ///< CUPTI_POOL_*; the pool's fields are of asynchronous operations.
+  uint32_t reserved1;
+  uint64_t pool_address;
+  uint64_t pool_release_threshold;
+  uint64_t pool_bytes;  ///< Of a local pool.
 } cupti_memory2;
 
 typedef struct cupti_memory_pool {
@@ -168,6 +175,7 @@ typedef struct cupti_graph_trace {
   uint64_t reserved;
 } cupti_graph_trace;
 
+typedef void (*cupti_callback)(void* user, int domain, uint32_t id, const void* data);
 typedef int (*cupti_next_record)(uint8_t* buffer, size_t valid, void** record);
 typedef void (*cupti_buffer_requested)(uint8_t** buffer, size_t* size, size_t* max_records);
 typedef void (*cupti_buffer_completed)(void* context, uint32_t stream, uint8_t* buffer, size_t size,
@@ -211,6 +219,8 @@ CUPTI_AT(cupti_memory2, address, 16);
 CUPTI_AT(cupti_memory2, timestamp, 32);
 CUPTI_AT(cupti_memory2, device, 52);
 CUPTI_AT(cupti_memory2, name, 64);
+CUPTI_AT(cupti_memory2, pool_address, 88);
+CUPTI_AT(cupti_memory2, pool_bytes, 104);
 CUPTI_LAYOUT(sizeof(cupti_memory2) == 112);
 CUPTI_AT(cupti_memory_pool, device, 20);
 CUPTI_AT(cupti_memory_pool, bytes, 40);
