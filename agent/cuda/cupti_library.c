@@ -21,8 +21,8 @@ static const struct {
 };
 #define NAMES (sizeof(names) / sizeof(names[0]))
 
-/// Where libcupti is, seen from the folder of libcudart: conda and CUDA 13 of pip; CUDA 11 and 12 of
-/// pip; a toolkit, by either of the two ways that lead to its libraries.
+/// Where libcupti is, seen from the folder of libcudart: conda and CUDA 13 of pip; CUDA 11 and 12
+/// of pip; a toolkit, by either of the two ways that lead to its libraries.
 static const char* const beside_runtime[] = {"", "/../../cuda_cupti/lib", "/../extras/CUPTI/lib64",
                                              "/../../../extras/CUPTI/lib64"};
 

@@ -22,11 +22,11 @@ typedef struct cupti_calls {
   int (*dropped)(void* context, uint32_t stream, size_t* count);  ///< NULL where there is none.
 } cupti_calls;
 
-/// Opens it and fills `calls`. Which one: what the program has loaded already, as two of them in one
-/// process get into each other's way; what GPUVIGIL_CUPTI names, and then no other; by its name,
-/// newest first but none that is newer than the driver; beside CUDA_HOME; beside the program's
-/// libcudart, where pip and conda put it. False where there is none that serves; `why`, of
-/// CUPTI_WHY_BYTES, says why. It stays open. Allocates; may take milliseconds.
+/// Opens it and fills `calls`. Which one: what the program has loaded already, as two of them in
+/// one process get into each other's way; what GPUVIGIL_CUPTI names, and then no other; by its
+/// name, newest first but none that is newer than the driver; beside CUDA_HOME; beside the
+/// program's libcudart, where pip and conda put it. False where there is none that serves; `why`,
+/// of CUPTI_WHY_BYTES, says why. It stays open. Allocates; may take milliseconds.
 bool cupti_open(cupti_calls* calls, char* why);
 
 /// A sentence for people where this release is known to harm its program, else NULL.

@@ -5,8 +5,8 @@
 // for those that are not full. Nothing is done at a launch.
 //
 // It is a guest of the program's profilers as well: it takes no subscription unless it is told to
-// (GPUVIGIL_CUPTI_POLICY=owner), so that PyTorch's profiler can take the callbacks over; meanwhile it
-// is blind, says so, and asks for them again when that must be over.
+// (GPUVIGIL_CUPTI_POLICY=owner), so that PyTorch's profiler can take the callbacks over; meanwhile
+// it is blind, says so, and asks for them again when that must be over.
 //
 //   GPUVIGIL_CUPTI_POLICY   guest | owner | off
 //   GPUVIGIL_CUPTI          the path of libcupti
@@ -223,8 +223,8 @@ static bool has_moved(void) {
   return moved;
 }
 
-/// Of buffers that are long overdue each has to come back when CUPTI is made to give all; those that
-/// do not were given to whoever took the callbacks.
+/// Of buffers that are long overdue each has to come back when CUPTI is made to give all; those
+/// that do not were given to whoever took the callbacks.
 static bool was_replaced(void) {
   if (cuda_buffers_overdue(SUSPICIOUS_ROUNDS) == 0) return false;
   flush_cupti(CUPTI_FLUSH_FORCED);

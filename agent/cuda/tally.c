@@ -136,6 +136,19 @@ static void count_graph(const cupti_graph_trace* graph, const pass* p) {
   agent_count(&one);
 }
 
+/// At each change: the peak is kept by whoever is told.
+static void tell_memory(void) {
+  for (uint32_t i = 0; memory.changed != 0 && i < CUDA_MAX_DEVICES; ++i) {
+    if ((memory.changed >> i & 1U) == 0) continue;
+    const uint32_t index = index_of(i);
+    if (index != AGENT_NONE) {
+      agent_memory(index, memory.allocated[i], cuda_memory_reserved(&memory, i),
+                   memory.pool_used[i]);
+    }
+  }
+  memory.changed = 0;
+}
+
 static void count_record(const void* record, const pass* p) {
   switch (cuda_record_kind(record)) {
     case CUPTI_KIND_KERNEL:
@@ -159,9 +172,11 @@ static void count_record(const void* record, const pass* p) {
     }
     case CUPTI_KIND_MEMORY2:
       cuda_memory_take(&memory, record);
+      tell_memory();
       break;
     case CUPTI_KIND_MEMORY_POOL:
       cuda_memory_take_pool(&memory, record);
+      tell_memory();
       break;
     case CUPTI_KIND_GRAPH_TRACE:
       count_graph(record, p);
@@ -169,18 +184,6 @@ static void count_record(const void* record, const pass* p) {
     default:
       break;
   }
-}
-
-static void tell_memory(void) {
-  for (uint32_t i = 0; memory.changed != 0 && i < CUDA_MAX_DEVICES; ++i) {
-    if ((memory.changed >> i & 1U) == 0) continue;
-    const uint32_t index = index_of(i);
-    if (index != AGENT_NONE) {
-      agent_memory(index, memory.allocated[i], cuda_memory_reserved(&memory, i),
-                   memory.pool_used[i]);
-    }
-  }
-  memory.changed = 0;
 }
 
 static pass begin_pass(void) {
@@ -200,7 +203,6 @@ void cuda_tally_buffer(cupti_next_record next, uint8_t* buffer, size_t valid) {
   agent_hold();
   const pass p = begin_pass();
   while ((record = cuda_reader_next(&reader)) != NULL) count_record(record, &p);
-  tell_memory();
   agent_release();
   if (reader.is_damaged) {
     // How many there were nobody can say; that there were some must be seen.
