@@ -188,14 +188,14 @@ static bool start_thread(void) {
   return true;
 }
 
-static bool is_wanted(void) {
+bool agent_is_wanted(void) {
   if (getauxval(AT_SECURE) != 0) return false;
   const char* const agent = getenv("GPUVIGIL_AGENT");
   return agent == NULL || strcmp(agent, "off") != 0;
 }
 
 bool agent_start(const agent_plan* given) {
-  if (__atomic_exchange_n(&is_started, true, __ATOMIC_ACQ_REL) || !is_wanted()) return false;
+  if (__atomic_exchange_n(&is_started, true, __ATOMIC_ACQ_REL) || !agent_is_wanted()) return false;
   plan = given;
   process = getpid();
   gpuvigil_log_start(plan->writer);

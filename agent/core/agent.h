@@ -44,8 +44,11 @@ typedef struct agent_plan {
   void (*in_child)(void);
 } agent_plan;
 
-/// Starts the agent's thread. False, and nothing was done: already started, AT_SECURE, switched off
-/// by the environment, or the system gives no thread.
+/// False in a set-user-ID program, and where the environment says so: then nothing may be done.
+bool agent_is_wanted(void);
+
+/// Starts the agent's thread. False, and nothing was done: already started, not wanted, or the system
+/// gives no thread.
 bool agent_start(const agent_plan* plan);
 
 /// The last flush, on the agent's thread, waited for at most 2 s; done by itself at exit(). Nothing
@@ -87,6 +90,9 @@ typedef struct agent_shape {
   uint32_t static_shared_bytes;
   uint32_t dynamic_shared_bytes;
 } agent_shape;
+
+/// Stands for any shape for which whoever keeps them had no room.
+extern const agent_shape agent_shape_other;
 
 typedef struct agent_execution {
   uint32_t series;  ///< Of agent_series(); AGENT_NONE counts as a loss.

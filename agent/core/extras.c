@@ -56,6 +56,11 @@ static void write_shapes(unsigned char* segment) {
   uint32_t count = 0;
   shape_entry* const shapes = gpuvigil_tables_shapes(&count);
   gpuvigil_segment_shape* const into = (void*)(segment + layout.shapes.offset);
+  // Of a row that was made just now: in the next round.
+  const uint32_t rows = gpuvigil_writer_rows();
+  for (uint32_t i = 1; i < count; ++i) {
+    if (shapes[i].told.row >= rows) count = i;
+  }
   for (uint32_t i = 0; i < count; ++i) {
     into[i] = shapes[i].told;
     into[i].calls = gpuvigil_since_tell(&shapes[i].calls);
@@ -68,6 +73,10 @@ static void write_streams(unsigned char* segment) {
   uint32_t count = 0;
   stream_entry* const streams = gpuvigil_tables_streams(&count);
   gpuvigil_segment_stream* const into = (void*)(segment + layout.streams.offset);
+  const uint32_t devices = ((gpuvigil_segment_header*)(void*)segment)->devices_used;
+  for (uint32_t i = 1; i < count; ++i) {
+    if (streams[i].told.device >= devices) count = i;
+  }
   for (uint32_t i = 0; i < count; ++i) {
     into[i] = streams[i].told;
     into[i].calls = gpuvigil_since_tell(&streams[i].calls);

@@ -28,6 +28,8 @@ static uint32_t newest_stream;
 static device_entry devices[MAX_DEVICES];
 static busy_pair* busy[MAX_DEVICES];  // made with the first execution
 
+const agent_shape agent_shape_other;
+
 static uint64_t mix(uint64_t hash, uint64_t more) {
   hash = (hash ^ more) * UINT64_C(0x9e3779b97f4a7c15);
   return hash ^ (hash >> 32U);
@@ -122,7 +124,8 @@ void gpuvigil_tables_count_detail(const agent_execution* one) {
   ++stream->calls.now;
   stream->sum_ns.now += length;
   if (one->shape == NULL) return;
-  shape_entry* const shape = &shapes[find_shape(one->series, one->shape)];
+  const bool is_known = one->shape != &agent_shape_other;
+  shape_entry* const shape = &shapes[is_known ? find_shape(one->series, one->shape) : 0];
   ++shape->calls.now;
   shape->sum_ns.now += length;
 }
