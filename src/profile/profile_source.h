@@ -16,7 +16,7 @@
 
 #include "base/bounded_queue.h"
 #include "model/source.h"
-#include "profile/segment_reader.h"
+#include "profile/segment_delta.h"
 
 namespace gpuvigil {
 
@@ -24,6 +24,7 @@ namespace gpuvigil {
 struct ProfileNews {
   std::uint64_t client = 0;  ///< Never used twice.
   uid_t uid = 0;             ///< As the kernel says.
+  pid_t pid = 0;             ///< In our pid namespace; 0 when it is in none that we see.
   SegmentDelta delta;
   bool is_last = false;
 };
