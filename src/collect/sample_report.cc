@@ -61,20 +61,6 @@ std::uint64_t refuse_nonsense(Reading<std::shared_ptr<const DeviceDetails>>& det
 
 }  // namespace
 
-std::string_view to_string(BackendState state) {
-  switch (state) {
-    case BackendState::kStarting:
-      return "starting";
-    case BackendState::kOk:
-      return "ok";
-    case BackendState::kFailing:
-      return "failing";
-    case BackendState::kHung:
-      return "hung";
-  }
-  return "failing";
-}
-
 std::uint64_t missed_deadlines(const SamplerOptions& options, Timestamp due, Timestamp now) {
   const Duration over = now - due - options.deadline;
   if (over <= Duration::zero()) return 0;
