@@ -63,7 +63,9 @@ static cupti_next_record find_iterator(const char** whose) {
 /// Names as long as real ones, used as often as real ones: the first half of all kernels.
 static void fill(uint8_t* buffers[BUFFERS]) {
   static char names[KERNELS][256];
+  static uint64_t lengths[KERNELS];
   for (int i = 0; i < KERNELS; ++i) {
+    lengths[i] = 120U + next_random() % 400U;  // each about as long as the last time
     const int filler = 40 + (int)(next_random() % 150);
     snprintf(names[i], sizeof(names[i]), "_ZN2at6native29vectorized_elementwise_kernelI%0*d",
              filler, i);
@@ -78,9 +80,10 @@ static void fill(uint8_t* buffers[BUFFERS]) {
                              .grid = {128, 1, 1},
                              .block = {256, 1, 1}};
       const double at = (double)(next_random() >> 11U) * 0x1p-53;
-      kernel.name = names[(size_t)((double)KERNELS * at * at * at)];
+      const size_t which = (size_t)((double)KERNELS * at * at * at);
+      kernel.name = names[which];
       kernel.start = begin - UINT64_C(1000000000) + ((uint64_t)b * RECORDS + i) * SPACING_NS;
-      kernel.end = kernel.start + 150U + next_random() % 800U;
+      kernel.end = kernel.start + lengths[which] * (90U + next_random() % 20U) / 100U;
       memcpy(buffers[b] + i * RECORD_BYTES, &kernel, sizeof(kernel));
     }
   }
