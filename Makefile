@@ -29,7 +29,7 @@ test: ## Build with ASan and UBSan, run every test but the long ones
 	@$(call build,dev)
 	@ctest --preset dev --parallel $(JOBS) --label-exclude '^(long|soak|builds)$$'
 
-test-long: ## Concurrent tests with TSan, short fuzzing, the long tests and soaks
+test-long: ## Concurrent and end-to-end tests with TSan, short fuzzing, the long tests and soaks
 	@tools/bootstrap run test fuzz
 	@$(call configure,tsan) && cmake --build --preset tsan --parallel $(JOBS) --target concurrent_tests
 	@ctest --preset tsan --parallel $(JOBS) --label-regex '^concurrent$$'

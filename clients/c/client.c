@@ -30,6 +30,11 @@ static gpuvigil_client the_client;
 /// One opens or closes at a time; taken before `mutex`.
 static pthread_mutex_t life_mutex = PTHREAD_MUTEX_INITIALIZER;
 
+/// Held by the publisher while it makes descriptors, so that a forked child knows all that it has
+/// inherited and closes it: else the child would hold its parent's connection, and the server would
+/// not see the parent end. Taken after `life_mutex`, before `mutex`; nothing waits under it.
+static pthread_mutex_t making_mutex = PTHREAD_MUTEX_INITIALIZER;
+
 /// Guards what follows. `changed` tells those who wait for `flushes_done`.
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed;
@@ -58,7 +63,9 @@ static void* publish_until_closed(void* unused) {
     const bool is_urgent = wanted != flushes_done && now.state == GPUVIGIL_SEARCHING;
     pthread_mutex_unlock(&mutex);
 
+    pthread_mutex_lock(&making_mutex);
     next_try = gpuvigil_keep_linked(&now, next_try, is_urgent && !ends);
+    pthread_mutex_unlock(&making_mutex);
     gpuvigil_writer_publish(gpuvigil_link_is_taken());
 
     pthread_mutex_lock(&mutex);
@@ -108,6 +115,7 @@ static void start_condition(void) {
 
 static void before_fork(void) {
   pthread_mutex_lock(&life_mutex);
+  pthread_mutex_lock(&making_mutex);
   pthread_mutex_lock(&mutex);
   gpuvigil_shard_lock();
   gpuvigil_series_lock();
@@ -117,6 +125,7 @@ static void after_fork_in_parent(void) {
   gpuvigil_series_unlock();
   gpuvigil_shard_unlock();
   pthread_mutex_unlock(&mutex);
+  pthread_mutex_unlock(&making_mutex);
   pthread_mutex_unlock(&life_mutex);
 }
 
@@ -132,6 +141,7 @@ static void after_fork_in_child(void) {
   flushes_wanted = flushes_done = 0;
   status = (link_status){GPUVIGIL_OFF, "this process was forked and has not opened anything"};
   pthread_mutex_init(&mutex, NULL);
+  pthread_mutex_init(&making_mutex, NULL);
   pthread_mutex_init(&life_mutex, NULL);
   start_condition();
 }

@@ -19,6 +19,20 @@ void SampleSource::feed(Timestamp /*until*/, Intake& intake) {
   for (Fed& fed : fed_) hand_in(fed, intake);
 }
 
+std::vector<BackendStatus> SampleSource::backends() const {
+  std::vector<BackendStatus> all;
+  for (const Fed& fed : fed_) {
+    if (!fed.report) continue;
+    all.push_back({.name = fed.report->backend,
+                   .state = fed.report->state,
+                   .problem = fed.report->problem,
+                   .devices = fed.report->devices.size(),
+                   .calls_failed = fed.report->calls_failed,
+                   .devices_refused = fed.report->devices_refused});
+  }
+  return all;
+}
+
 void SampleSource::hand_in(Fed& fed, Intake& intake) {
   auto report = fed.sampler->report();
   if (report == fed.report) return;

@@ -25,6 +25,8 @@ class SampleSource final : public Source {
   /// Never: devices are there as long as the machine is.
   [[nodiscard]] bool finished() const override { return false; }
 
+  [[nodiscard]] std::vector<BackendStatus> backends() const override;
+
  private:
   struct Fed {
     std::shared_ptr<const Sampler> sampler;

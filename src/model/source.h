@@ -4,12 +4,16 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
+#include "model/backend_status.h"
 #include "model/device.h"
+#include "model/event.h"
 #include "model/kernel.h"
 #include "model/latency_sketch.h"
 #include "model/loss.h"
+#include "model/process.h"
 
 namespace gpuvigil {
 
@@ -43,6 +47,9 @@ class Intake {
   virtual OwnerId open_owner() = 0;
   virtual void close_owner(OwnerId owner) = 0;
 
+  /// An owner is a process, or a part of what it runs, whose kernels are captured so.
+  virtual void process(OwnerId owner, std::uint32_t pid, const CaptureState& state) = 0;
+
   /// The device with this UUID, made if it is new.
   virtual DeviceSlot device(const DeviceInfo& info) = 0;
 
@@ -58,6 +65,9 @@ class Intake {
   /// Counts many at once; what of it is known singly is then listed by recent().
   virtual void aggregate(SeriesSlot series, const Aggregate& aggregate) = 0;
 
+  /// Splits off which process ran what aggregate() counts; of an owner that is no process, nothing.
+  virtual void attribute(OwnerId owner, SeriesSlot series, const Aggregate& aggregate) = 0;
+
   /// Lists, without counting it, one execution that an aggregate counts.
   virtual void recent(SeriesSlot series, const Execution& execution) = 0;
 
@@ -70,6 +80,9 @@ class Intake {
 
   /// The newest sample of a device; replaces the last.
   virtual void sample(DeviceSlot device, const DeviceSample& sample) = 0;
+
+  /// Something happened to a device; its UUID need not be known.
+  virtual void event(const Event& event) = 0;
 
   /// Every time told of this device so far is later by `by`: for files that say only at their end
   /// what their times count from.
@@ -91,6 +104,9 @@ class Source {
 
   /// True when nothing more will ever come.
   [[nodiscard]] virtual bool finished() const = 0;
+
+  /// How it stood with the drivers that it asks, when it was last fed; most ask none.
+  [[nodiscard]] virtual std::vector<BackendStatus> backends() const { return {}; }
 };
 
 }  // namespace gpuvigil
