@@ -47,8 +47,8 @@ typedef struct agent_plan {
 /// False in a set-user-ID program, and where the environment says so: then nothing may be done.
 bool agent_is_wanted(void);
 
-/// Starts the agent's thread. False, and nothing was done: already started, not wanted, or the system
-/// gives no thread.
+/// Starts the agent's thread. False, and nothing was done: already started, not wanted, or the
+/// system gives no thread.
 bool agent_start(const agent_plan* plan);
 
 /// The last flush, on the agent's thread, waited for at most 2 s; done by itself at exit(). Nothing

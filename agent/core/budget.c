@@ -2,7 +2,7 @@
 #include "budget.h"
 
 #include <stdbool.h>
-#include <stdlib.h>
+#include <stddef.h>
 
 #include "gpuvigil/segment.h"
 
@@ -21,11 +21,31 @@ static const double kAlarming = 0.8;
 static const double kExcessive = 3.0;
 static const double kCalm = 0.15;
 
+/// Digits with at most one point; else -1. (strtod() goes by the program's locale.)
+static double number_of(const char* text) {
+  double value = 0;
+  double unit = 0;  // of the next digit behind the point
+  bool has_digit = false;
+  for (; *text != '\0'; ++text) {
+    if (*text == '.' && unit == 0) {
+      unit = 0.1;
+    } else if (*text < '0' || *text > '9') {
+      return -1;
+    } else if (unit == 0) {
+      value = 10 * value + (*text - '0');
+      has_digit = true;
+    } else {
+      value += unit * (*text - '0');
+      unit /= 10;
+      has_digit = true;
+    }
+  }
+  return has_digit ? value : -1;
+}
+
 budget gpuvigil_budget_make(const char* percent) {
-  char* end = NULL;
-  double value = percent != NULL ? strtod(percent, &end) : DEFAULT_PERCENT;
-  const bool is_number = percent == NULL || (end != percent && *end == '\0');
-  if (!is_number || !(value >= 0.01 && value <= 100)) value = DEFAULT_PERCENT;
+  double value = percent != NULL ? number_of(percent) : DEFAULT_PERCENT;
+  if (!(value >= 0.01 && value <= 100)) value = DEFAULT_PERCENT;
   return (budget){.allowed = value / 100, .calm_needed = CALM_ROUNDS, .since_up = CALM_ROUNDS};
 }
 

@@ -33,6 +33,7 @@ static uint64_t untimed_before[MAX_SERIES];
 static uint64_t untimed_told[MAX_SERIES];
 static uint64_t cost_before;
 static uint64_t cost_told;
+static uint64_t covered_told;
 
 static gpuvigil_segment_table place_table(uint32_t* end, uint32_t stride, uint32_t capacity) {
   const gpuvigil_segment_table table = {.offset = *end, .stride = stride, .capacity = capacity};
@@ -44,6 +45,8 @@ static void lay_out(gpuvigil_segment_header* header, uint32_t end) {
   header->shapes = place_table(&end, sizeof(gpuvigil_segment_shape), MAX_SHAPES);
   header->streams = place_table(&end, sizeof(gpuvigil_segment_stream), MAX_STREAMS);
   header->memories = place_table(&end, sizeof(gpuvigil_segment_memory), MAX_DEVICES);
+  // Busy times go on where they ended in the segment before.
+  if ((header->features & GPUVIGIL_SEGMENT_HAS_BUSY) != 0) header->since_ns = covered_told;
   layout = *header;
   gpuvigil_shard_hold();
   gpuvigil_tables_begin_segment();
@@ -98,6 +101,7 @@ static void write_devices(unsigned char* segment) {
     memories[i] = device->memory;
   }
   SET(header->covered_until_ns, until);
+  covered_told = until;
 }
 
 static void write_untimed(void) {
@@ -134,6 +138,7 @@ void gpuvigil_extras_start(const agent_plan* plan) {
   extras.writer = plan->writer;
   extras.features = plan->features | GPUVIGIL_SEGMENT_HAS_STATUS;
   gpuvigil_writer_set_extras(&extras);
+  covered_until = covered_told = agent_now();
 }
 
 uint64_t gpuvigil_extras_cost(void) {
