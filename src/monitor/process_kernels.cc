@@ -5,6 +5,22 @@
 #include <utility>
 
 namespace gpuvigil {
+namespace {
+
+/// What an agent says of a device's memory; two agents of a process may both know some of it.
+void add_memory(const CapturedMemory& memory, std::vector<ProcessUse>& uses) {
+  auto place = std::ranges::lower_bound(uses, memory.device, {}, &ProcessUse::device);
+  if (place == uses.end() || place->device != memory.device) {
+    place = uses.insert(place, ProcessUse{});
+    place->device = memory.device;
+  }
+  CapturedMemory sum = place->memory.value_or(CapturedMemory{.device = memory.device});
+  sum.allocated += memory.allocated;
+  sum.peak += memory.peak;
+  place->memory = sum;
+}
+
+}  // namespace
 
 void ProcessKernels::tell(OwnerId owner, std::uint32_t pid, const CaptureState& state) {
   std::shared_ptr<Process>& process = by_owner_[owner];
@@ -60,8 +76,14 @@ std::vector<ProcessRow> ProcessKernels::rows() const {
     row.pid = pid;
     for (const auto& [owner, state] : process->owners) row.captures.push_back(state);
     for (const auto& [device, work] : process->devices) {
-      row.uses.push_back(
-          {.device = device, .told = {}, .calls = work.calls, .kernel_ns = work.kernel_ns});
+      ProcessUse use;
+      use.device = device;
+      use.calls = work.calls;
+      use.kernel_ns = work.kernel_ns;
+      row.uses.push_back(use);
+    }
+    for (const auto& [owner, state] : process->owners) {
+      for (const CapturedMemory& memory : state.memories) add_memory(memory, row.uses);
     }
     all.push_back(std::move(row));
   }

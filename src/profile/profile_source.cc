@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "profile/profile_source.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/assert.h"
@@ -39,6 +40,16 @@ void hand_in_busy(const SegmentDelta::Busy& busy, bool is_late, DeviceSlot devic
   intake.covered(device, busy.from, busy.to);
   tell(KernelKind::kCompute, busy.kernels);
   tell(KernelKind::kMemcpy, busy.all);
+}
+
+LaunchShape shape_of(const SegmentDelta::Shape& told) {
+  return {.grid = told.grid,
+          .block = told.block,
+          .registers = told.registers,
+          .static_shared = told.static_shared,
+          .dynamic_shared = told.dynamic_shared,
+          .calls = told.calls,
+          .sum_ns = told.sum_ns};
 }
 
 CaptureDetail detail_of(Detail detail) {
@@ -99,6 +110,18 @@ void ProfileSource::feed(Timestamp until, Intake& intake) {
   for (ProfileNews& news : inbox_->drain()) take(news, until, intake);
 }
 
+/// The memory that its program holds on each device.
+void ProfileSource::remember(const SegmentDelta& delta, Client& client) {
+  for (const SegmentDelta::Memory& told : delta.memories) {
+    const auto device = static_cast<std::uint32_t>(client.devices[told.device]);
+    auto& all = client.state.memories;
+    auto place = std::ranges::find(all, device, &CapturedMemory::device);
+    if (place == all.end()) place = all.insert(place, CapturedMemory{.device = device});
+    place->allocated = told.allocated;
+    place->peak = told.peak;
+  }
+}
+
 /// Tells which process a client is, and how its writer is doing, where that is news.
 void ProfileSource::identify(const ProfileNews& news, bool is_new, Timestamp now, Client& client,
                              Intake& intake) {
@@ -114,9 +137,10 @@ void ProfileSource::identify(const ProfileNews& news, bool is_new, Timestamp now
           100.0 * static_cast<double>(status->cost.count()) / static_cast<double>(passed.count());
     }
     client.told_at = now;
-  } else if (!is_new) {
+  } else if (!is_new && news.delta.memories.empty()) {
     return;
   }
+  remember(news.delta, client);
   intake.process(client.owner, static_cast<std::uint32_t>(news.pid), client.state);
 }
 
@@ -126,18 +150,21 @@ void ProfileSource::take(ProfileNews& news, Timestamp now, Intake& intake) {
   const auto [found, is_new] = clients_.try_emplace(news.client);
   Client& client = found->second;
   if (is_new) client.owner = intake.open_owner();
-  identify(news, is_new, now, client, intake);
   for (const DeviceInfo& device : delta.devices) {
     const bool fits =
         user.devices.contains(device.uuid) || user.devices.size() < quotas_.devices_per_uid;
     if (fits) user.devices.insert(device.uuid);
     client.devices.push_back(intake.device(fits ? device : one_too_many()));
   }
+  identify(news, is_new, now, client, intake);
   open_rows(delta, client, user, intake);
   for (const SegmentDelta::Change& change : delta.changes) {
     const Aggregate aggregate = aggregate_of(delta, change);
     intake.aggregate(client.rows[change.row], aggregate);
     intake.attribute(client.owner, client.rows[change.row], aggregate);
+  }
+  for (const SegmentDelta::Shape& shape : delta.shapes) {
+    if (shape.row) intake.launched(client.rows[*shape.row], shape_of(shape));
   }
   for (const SegmentDelta::Listed& listed : delta.recent) {
     intake.recent(client.rows[listed.row], listed.execution);

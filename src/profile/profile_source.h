@@ -83,6 +83,7 @@ class ProfileSource final : public Source {
   };
 
   void take(ProfileNews& news, Timestamp now, Intake& intake);
+  static void remember(const SegmentDelta& delta, Client& client);
   static void identify(const ProfileNews& news, bool is_new, Timestamp now, Client& client,
                        Intake& intake);
   void open_rows(const SegmentDelta& delta, Client& client, User& user, Intake& intake);
