@@ -29,6 +29,8 @@
 
 /// A buffer that was given so many flushes ago and is still out makes us ask whether it comes back.
 #define SUSPICIOUS_ROUNDS 5U
+/// So many buffers are read one after the other; that takes some hundred microseconds.
+#define READ_AT_ONCE 8U
 /// So many buffers wait for the driver to say what its devices are; then nobody is waited for.
 #define MOST_ASIDE (CUDA_MAX_BUFFERS / 2U)
 #define SECOND_NS UINT64_C(1000000000)
@@ -63,17 +65,23 @@ static void on_request(uint8_t** buffer, size_t* size, size_t* most_records) {
   *buffer = cuda_buffers_give(size);
 }
 
-/// The driver has not said yet what its devices are: the buffer waits, unless too many do.
-static bool put_aside(uint32_t number, size_t valid) {
-  if (cuda_devices_are_known()) return false;
-  if (cuda_buffers_put_aside(number, valid) < MOST_ASIDE) return true;
-  (void)cuda_devices_resolve();
-  uint8_t* waiting = NULL;
-  while ((waiting = cuda_buffers_take_aside(&number, &valid)) != NULL) {
-    cuda_tally_buffer(cupti.next_record, waiting, valid);
+static void drain(void) {
+  uint32_t number = 0;
+  size_t valid = 0;
+  uint8_t* buffer = NULL;
+  while ((buffer = cuda_buffers_take_aside(&number, &valid)) != NULL) {
+    cuda_tally_buffer(cupti.next_record, buffer, valid);
     cuda_buffers_release(number);
   }
-  return true;
+}
+
+/// Buffers are read a few at a time: what counting needs has left the caches since the last one.
+/// The first ones wait for the driver to say what its devices are, unless too many do.
+static void put_aside(uint32_t number, size_t valid) {
+  const uint32_t waiting = cuda_buffers_put_aside(number, valid);
+  if (waiting < (cuda_devices_are_known() ? READ_AT_ONCE : MOST_ASIDE)) return;
+  (void)cuda_devices_resolve();
+  drain();
 }
 
 static void take_buffer(uint8_t* buffer, size_t valid) {
@@ -84,9 +92,11 @@ static void take_buffer(uint8_t* buffer, size_t valid) {
   const uint32_t number = cuda_buffers_came_back(buffer);
   // Another's: given before its callbacks were replaced by ours.
   if (number == CUDA_NO_BUFFER) return;
-  if (valid != 0 && put_aside(number, valid)) return;
-  if (valid != 0) cuda_tally_buffer(cupti.next_record, buffer, valid);
-  cuda_buffers_release(number);
+  if (valid != 0) {
+    put_aside(number, valid);
+  } else {
+    cuda_buffers_release(number);
+  }
 }
 
 static void on_complete(void* context, uint32_t stream, uint8_t* buffer, size_t size,
@@ -190,16 +200,6 @@ static void arm(void) {
 
 // ---- the agent's thread ----
 
-static void drain(void) {
-  uint32_t number = 0;
-  size_t valid = 0;
-  uint8_t* buffer = NULL;
-  while ((buffer = cuda_buffers_take_aside(&number, &valid)) != NULL) {
-    cuda_tally_buffer(cupti.next_record, buffer, valid);
-    cuda_buffers_release(number);
-  }
-}
-
 static void flush_cupti(uint32_t flag) {
   is_in_flush = true;
   (void)cupti.flush_all(flag);
@@ -256,10 +256,10 @@ static void look_around(uint64_t now) {
 static void flush(bool is_last) {
   if (!__atomic_load_n(&is_armed, __ATOMIC_ACQUIRE)) return;
   const uint64_t began = agent_now();
-  // At the end whoever has not said what its devices are never will.
-  if (cuda_devices_resolve() || is_last) drain();
+  const bool are_known = cuda_devices_resolve();
   flush_cupti(is_last ? CUPTI_FLUSH_FORCED : 0);
-  if (is_last) drain();
+  // At the end whoever has not said what its devices are never will.
+  if (are_known || is_last) drain();
   count_dropped();
   if (is_last) return;
   look_around(began);

@@ -9,6 +9,7 @@
 //   names:N           how many names kernels have; name:TEXT only this one; @FILE reads it
 //   ns:N              how long they take: N ns, and up to 4999 more; exact:N always N
 //   stream:N device:N graph:N grid:N block:N bytes:N
+//   every:NS          they begin that far apart, the last of them now; 0: when they are launched
 //   rate:N            at most so many a second and thread; 0: as fast as it goes
 //   replay:FILE speed:X
 //   reload            forgets the names: what comes next has others at the same addresses
@@ -42,6 +43,7 @@ static long name_count = 200;
 static char literal[NAME_BYTES];
 static long threads = 1;
 static long rate;
+static long every;
 static double speed;
 static long least_ns = 2000;
 static long spread_ns = 5000;
@@ -58,6 +60,12 @@ static fake_work model = {.context = 1,
 uint64_t monotonic_ns(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t realtime_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
   return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
 
@@ -86,10 +94,12 @@ typedef struct job {
   fake_work work;
   long count;
   long thread;
+  uint64_t last_ns;  // when the last one begins
 } job;
 
 static void prepare(fake_work* work, const job* j, long i) {
   const uint64_t serial = (uint64_t)(j->thread * j->count + i);
+  if (every > 0) work->start_ns = j->last_ns - (uint64_t)((j->count - 1 - i) * every);
   work->duration_ns = (uint64_t)(least_ns + (spread_ns > 0 ? i % spread_ns : 0));
   if (work->kind == CUPTI_KIND_CONCURRENT_KERNEL) {
     work->name = literal[0] != '\0' ? literal : names[(i * 7 + j->thread) % name_count];
@@ -120,7 +130,7 @@ static void launch_on_threads(uint32_t kind, uint32_t operation, long count) {
   const long used = threads < MAX_THREADS ? threads : MAX_THREADS;
   if (names == NULL) make_names("");
   for (long i = 0; i < used; ++i) {
-    jobs[i] = (job){.work = model, .count = count, .thread = i};
+    jobs[i] = (job){.work = model, .count = count, .thread = i, .last_ns = realtime_ns()};
     jobs[i].work.kind = kind;
     jobs[i].work.operation = operation;
     if (used > 1 && pthread_create(&running[i], NULL, launch, &jobs[i]) != 0) abort();
@@ -237,6 +247,8 @@ static bool set_option(const char* word, const char* text, long number) {
     model.copy_kind = (uint8_t)number;
   else if (strcmp(word, "rate") == 0)
     rate = number;
+  else if (strcmp(word, "every") == 0)
+    every = number;
   else if (strcmp(word, "speed") == 0)
     speed = atof(text);
   else
