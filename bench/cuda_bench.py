@@ -53,7 +53,9 @@ class Bench:
     def launch(self, agent, *steps):
         """The program's CPU seconds between its two words, and how long that was."""
         environment = {"PATH": os.environ["PATH"], "LD_LIBRARY_PATH": str(self.doubles),
-                       "GPUVIGIL_SOCKET": str(self.socket)}
+                       "GPUVIGIL_SOCKET": str(self.socket),
+                       # All of it in full detail: it is to be measured, not to be kept within.
+                       "GPUVIGIL_BUDGET_PERCENT": "100"}
         if agent:
             environment["CUDA_INJECTION64_PATH"] = str(agent)
         program = subprocess.Popen(

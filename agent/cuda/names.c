@@ -13,6 +13,9 @@
 #define PAGE 4096U
 #define NAME_SCAN 8192U
 
+#define DEVICE_BITS 6U
+
+_Static_assert(sizeof(cuda_name) == 32, "two in a line");
 static cuda_name slots[SLOTS];
 static uint32_t epoch = 1;
 
@@ -47,37 +50,42 @@ static uint32_t kind_of(const char* name) {
   return strnlen(name, NAME_SCAN) < NAME_SCAN ? cuda_kind_of_kernel(name) : GPUVIGIL_KIND_COMPUTE;
 }
 
+/// Where a kernel of this epoch is, or may be put; `is_found` says which.
+static cuda_name* find_slot(const char* name, uint32_t when, const uint64_t head[2],
+                            bool* is_found) {
+  const uint64_t key = ((uint64_t)(uintptr_t)name ^ when) * UINT64_C(0x9E3779B97F4A7C15);
+  const uint32_t first = (uint32_t)(key >> (64U - SLOT_BITS));
+  *is_found = false;
+  for (uint32_t probe = 0; probe < PROBES; ++probe) {
+    cuda_name* const slot = &slots[(first + probe) % SLOTS];
+    if (slot->name == name && slot->when == when) {
+      *is_found = slot->head[0] == head[0] && slot->head[1] == head[1];
+      return slot;
+    }
+    if (slot->when >> DEVICE_BITS != epoch) return slot;
+  }
+  return &slots[first];
+}
+
 const cuda_name* cuda_name_find(const char* name, uint32_t device, cuda_series_of series_of) {
   static const char nameless[16] = "(unnamed)";
   if (name == NULL) name = nameless;
-  const uint64_t key = ((uint64_t)(uintptr_t)name ^ device) * UINT64_C(0x9E3779B97F4A7C15);
-  const uint32_t first = (uint32_t)(key >> (64U - SLOT_BITS));
+  bool is_found = false;
   uint64_t head[2];
   read_head(name, head);
-  cuda_name* into = &slots[first];
-  for (uint32_t probe = 0; probe < PROBES; ++probe) {
-    cuda_name* const slot = &slots[(first + probe) % SLOTS];
-    if (slot->epoch != epoch) {
-      into = slot;
-      break;
-    }
-    if (slot->name != name || slot->device != device) continue;
-    if (slot->head[0] == head[0] && slot->head[1] == head[1]) return slot;
-    into = slot;
-    break;
-  }
+  const uint32_t when = epoch << DEVICE_BITS | device;
+  cuda_name* const slot = find_slot(name, when, head, &is_found);
+  if (__builtin_expect(is_found, 1)) return slot;
   const uint32_t kind = kind_of(name);
-  *into = (cuda_name){.name = name,
-                      .head = {head[0], head[1]},
-                      .device = device,
-                      .epoch = epoch,
-                      .series = series_of(name, kind, device),
-                      .kind = kind};
-  return into;
+  const uint32_t series = series_of(name, kind, device);
+  *slot = (cuda_name){
+      .name = name, .head = {head[0], head[1]}, .when = when, .what = series << 4U | kind};
+  return slot;
 }
 
 void cuda_names_forget(void) {
-  if (++epoch != 0) return;
+  epoch = (epoch + 1U) & (UINT32_MAX >> DEVICE_BITS);
+  if (epoch != 0) return;
   memset(slots, 0, sizeof(slots));
   epoch = 1;
 }

@@ -14,20 +14,27 @@
 extern "C" {
 #endif
 
-/// What is remembered of one kernel on one device.
+/// What is remembered of one kernel on one device; half a line of the cache.
 typedef struct cuda_name {
   const char* name;
   uint64_t head[2];  ///< The first 16 bytes; beyond the end whatever was there.
-  uint32_t device;   ///< Ordinal.
-  uint32_t epoch;
-  uint32_t series;
-  uint32_t kind;  ///< GPUVIGIL_KIND_*
-} cuda_name;
+  uint32_t when;     ///< Epoch, and in the lowest bits the device's ordinal.
+  uint32_t what;     ///< Series, and in the lowest bits its GPUVIGIL_KIND_*.
+} __attribute__((aligned(32))) cuda_name;
+
+/// The series of an entry, UINT32_MAX where there is none; its kind.
+static inline uint32_t cuda_name_series(const cuda_name* name) {
+  const uint32_t series = name->what >> 4U;
+  return series == UINT32_MAX >> 4U ? UINT32_MAX : series;
+}
+static inline uint32_t cuda_name_kind(const cuda_name* name) {
+  return name->what & 15U;
+}
 
 /// Asks for the series of a name that is not remembered.
 typedef uint32_t (*cuda_series_of)(const char* name, uint32_t kind, uint32_t device);
 
-/// The entry of a kernel; valid until the next call. `name` may be NULL.
+/// The entry of a kernel; valid until the next call. `name` may be NULL; `device` is below 64.
 const cuda_name* cuda_name_find(const char* name, uint32_t device, cuda_series_of series_of);
 
 /// Forgets everything.

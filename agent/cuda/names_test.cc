@@ -26,7 +26,7 @@ std::uint32_t series_of(const char* name, std::uint32_t, std::uint32_t device) {
 }
 
 std::uint32_t find(const char* name, std::uint32_t device = 0) {
-  return cuda_name_find(name, device, series_of)->series;
+  return cuda_name_series(cuda_name_find(name, device, series_of));
 }
 
 class CudaNames : public ::testing::Test {
@@ -63,6 +63,13 @@ TEST_F(CudaNames, AreForgottenAtEachFlush) {
   cuda_names_forget();
   EXPECT_EQ(find(name), 2U);
   EXPECT_EQ(asked().back(), "_ZN2at6native29vectorized_b@0");
+}
+
+TEST_F(CudaNames, WithoutASeriesHaveNoneAndKeepTheirKind) {
+  const auto none = [](const char*, std::uint32_t, std::uint32_t) { return UINT32_MAX; };
+  const cuda_name* found = cuda_name_find("ncclKernel", 63, none);
+  EXPECT_EQ(cuda_name_series(found), UINT32_MAX);
+  EXPECT_EQ(cuda_name_kind(found), GPUVIGIL_KIND_COLLECTIVE);
 }
 
 TEST_F(CudaNames, OfNobodyHaveAName) {

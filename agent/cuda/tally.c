@@ -68,10 +68,14 @@ static void set_times(agent_execution* one, uint64_t start, uint64_t end, const 
 }
 
 static void count_kernel(const cupti_kernel* kernel, const pass* p) {
+  if (kernel->device >= CUDA_MAX_DEVICES) {
+    agent_lose(GPUVIGIL_LOSS_UNCOUNTED, 1);
+    return;
+  }
   const cuda_name* const name = cuda_name_find(kernel->name, kernel->device, agent_series);
-  agent_execution one = {.series = name->series,
+  agent_execution one = {.series = cuda_name_series(name),
                          .device = index_of(kernel->device),
-                         .kind = name->kind,
+                         .kind = cuda_name_kind(name),
                          .stream = kernel->stream,
                          .is_detail = is_in_detail(p)};
   set_times(&one, kernel->start, kernel->end, p);

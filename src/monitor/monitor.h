@@ -15,7 +15,7 @@
 #include "monitor/interval_union.h"
 #include "monitor/kernel_table.h"
 #include "monitor/memory_sweep.h"
-#include "monitor/process_book.h"
+#include "monitor/process_kernels.h"
 #include "monitor/recent_ring.h"
 #include "monitor/window_ladder.h"
 
@@ -69,7 +69,7 @@ class Monitor final : public Intake {
   [[nodiscard]] std::shared_ptr<Frame> build(Timestamp edge, bool is_edge);
 
   /// Which process ran what. The rows of frames hold its living processes.
-  [[nodiscard]] ProcessBook& processes() { return processes_; }
+  [[nodiscard]] ProcessKernels& processes() { return processes_; }
 
   /// The sketch of one kernel over some devices; nothing when it is unknown or never ran there.
   [[nodiscard]] std::optional<LatencySketch> sketch_of(
@@ -106,7 +106,7 @@ class Monitor final : public Intake {
   MemorySweep memory_;
   LadderBuilder windows_;
   EventBook events_;
-  ProcessBook processes_;
+  ProcessKernels processes_;
   std::vector<DeviceState> devices_;
   std::unordered_map<std::string, std::uint32_t> device_by_uuid_;
   LossCounters losses_;

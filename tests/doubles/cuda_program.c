@@ -33,10 +33,11 @@
 
 #define MAX_NAMES 4096
 #define NAME_BYTES 16384
+#define SHORT_BYTES 96
 #define MAX_THREADS 512
 
 static const char* self;
-static char (*names)[NAME_BYTES];
+static char (*names)[SHORT_BYTES];  // one behind the other, as a module has them
 static long name_count = 200;
 static char literal[NAME_BYTES];
 static long threads = 1;
@@ -72,11 +73,11 @@ void program_run(const fake_work* work) {
 }
 
 static void make_names(const char* prefix) {
-  if (names == NULL) names = calloc(MAX_NAMES, NAME_BYTES);
+  if (names == NULL) names = calloc(MAX_NAMES, SHORT_BYTES);
   if (names == NULL) abort();
   for (long i = 0; i < name_count; ++i) {
     // As PyTorch's are: the difference comes late.
-    snprintf(names[i], NAME_BYTES, "%s_ZN2at6native29vectorized_elementwise_kernelILi4E_%ld",
+    snprintf(names[i], SHORT_BYTES, "%s_ZN2at6native29vectorized_elementwise_kernelILi4E_%ld",
              prefix, i);
   }
 }

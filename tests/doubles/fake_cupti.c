@@ -59,7 +59,7 @@ static uint64_t enabled;  // a bit a kind
 static cupti_buffer_requested requested;
 static cupti_buffer_completed completed;
 static bool has_subscriber;
-static pid_t owner;
+static bool is_child;
 static uint64_t kernels;
 static uint64_t records;
 static size_t dropped;
@@ -82,6 +82,10 @@ static long long number(const char* name, long long otherwise) {
   return said != NULL ? atoll(said) : otherwise;
 }
 
+static void in_child(void) {
+  is_child = true;
+}
+
 __attribute__((constructor)) static void read_scenario(void) {
   const char* const hang = getenv("FAKE_CUPTI_HANG");
   scenario.version = (uint32_t)number("FAKE_CUPTI_VERSION", 130001);
@@ -99,7 +103,7 @@ __attribute__((constructor)) static void read_scenario(void) {
   memcpy(bytes_of, releases[release].bytes, sizeof(bytes_of));
   bytes_of[CUPTI_KIND_CONCURRENT_KERNEL] =
       (uint16_t)number("FAKE_CUPTI_STRIDE", bytes_of[CUPTI_KIND_CONCURRENT_KERNEL]);
-  owner = getpid();
+  pthread_atfork(NULL, NULL, in_child);
 }
 
 __attribute__((noreturn)) static void crash(const char* why) {
@@ -230,7 +234,7 @@ static void clock_times(const fake_work* work, uint64_t* start, uint64_t* end) {
 }
 
 static void record(const fake_work* work) {
-  if (getpid() != owner || work->kind >= KINDS || bytes_of[work->kind] == 0) return;
+  if (is_child || work->kind >= KINDS || bytes_of[work->kind] == 0) return;
   if ((__atomic_load_n(&enabled, __ATOMIC_ACQUIRE) >> work->kind & 1U) == 0) return;
   if (scenario.drop != 0 &&
       __atomic_add_fetch(&records, 1, __ATOMIC_RELAXED) % scenario.drop == 0) {
@@ -326,7 +330,7 @@ SHOWN int cuptiActivityGetNumDroppedRecords(void* context, uint32_t stream, size
 
 SHOWN int cuptiActivityFlushAll(uint32_t flag) {
   forbid_callbacks();
-  if (getpid() != owner) {
+  if (is_child) {
     fprintf(stderr, "fake libcupti: flushed in a forked child, where the real one hangs\n");
     hang();
   }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "monitor/process_book.h"
+#include "monitor/process_kernels.h"
 
 #include <algorithm>
 #include <utility>
 
 namespace gpuvigil {
 
-void ProcessBook::tell(OwnerId owner, std::uint32_t pid, const CaptureState& state) {
+void ProcessKernels::tell(OwnerId owner, std::uint32_t pid, const CaptureState& state) {
   std::shared_ptr<Process>& process = by_owner_[owner];
   if (!process) {
     std::shared_ptr<Process>& of_pid = living_[pid];
@@ -16,7 +16,7 @@ void ProcessBook::tell(OwnerId owner, std::uint32_t pid, const CaptureState& sta
   process->owners[owner] = state;
 }
 
-std::uint64_t ProcessBook::add(OwnerId owner, const SeriesKey& key, const Aggregate& aggregate) {
+std::uint64_t ProcessKernels::add(OwnerId owner, const SeriesKey& key, const Aggregate& aggregate) {
   const auto found = by_owner_.find(owner);
   if (found == by_owner_.end()) return 0;
   Process& process = *found->second;
@@ -35,7 +35,7 @@ std::uint64_t ProcessBook::add(OwnerId owner, const SeriesKey& key, const Aggreg
   return 0;
 }
 
-void ProcessBook::close(OwnerId owner) {
+void ProcessKernels::close(OwnerId owner) {
   const auto found = by_owner_.find(owner);
   if (found == by_owner_.end()) return;
   const std::shared_ptr<Process> process = std::move(found->second);
@@ -47,12 +47,12 @@ void ProcessBook::close(OwnerId owner) {
   if (ended_.size() > kMostEnded) forget_oldest();
 }
 
-void ProcessBook::forget_oldest() {
+void ProcessKernels::forget_oldest() {
   series_ -= ended_.front()->slots.size();
   ended_.pop_front();
 }
 
-std::vector<ProcessRow> ProcessBook::rows() const {
+std::vector<ProcessRow> ProcessKernels::rows() const {
   std::vector<ProcessRow> all;
   all.reserve(living_.size());
   for (const auto& [pid, process] : living_) {
@@ -68,7 +68,7 @@ std::vector<ProcessRow> ProcessBook::rows() const {
   return all;
 }
 
-std::shared_ptr<ProcessBook::Process> ProcessBook::newest(std::uint32_t pid) const {
+std::shared_ptr<ProcessKernels::Process> ProcessKernels::newest(std::uint32_t pid) const {
   if (const auto found = living_.find(pid); found != living_.end()) return found->second;
   for (auto process = ended_.rbegin(); process != ended_.rend(); ++process) {
     if ((*process)->pid == pid) return *process;
@@ -76,7 +76,7 @@ std::shared_ptr<ProcessBook::Process> ProcessBook::newest(std::uint32_t pid) con
   return nullptr;
 }
 
-bool ProcessBook::write_kernels(std::uint32_t pid, Frame& frame) {
+bool ProcessKernels::write_kernels(std::uint32_t pid, Frame& frame) {
   const auto process = newest(pid);
   if (!process) return false;
   process->table.update_rows();
@@ -85,7 +85,7 @@ bool ProcessBook::write_kernels(std::uint32_t pid, Frame& frame) {
   return true;
 }
 
-std::optional<KernelTable::SketchAndExtremes> ProcessBook::sketch_of(
+std::optional<KernelTable::SketchAndExtremes> ProcessKernels::sketch_of(
     std::uint32_t pid, std::uint64_t kernel_id, KernelKind kind,
     std::span<const std::uint32_t> devices) const {
   const auto process = newest(pid);
@@ -93,7 +93,7 @@ std::optional<KernelTable::SketchAndExtremes> ProcessBook::sketch_of(
   return process->table.sketch_of(kernel_id, kind, devices);
 }
 
-std::vector<ProcessShare> ProcessBook::shares(std::uint64_t kernel_id, KernelKind kind) {
+std::vector<ProcessShare> ProcessKernels::shares(std::uint64_t kernel_id, KernelKind kind) {
   std::vector<ProcessShare> all;
   const auto look = [&](const Process& process) {
     const KernelCounters counters = process.table.counters_of(kernel_id, kind);
