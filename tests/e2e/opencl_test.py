@@ -18,6 +18,7 @@ from harness import PATIENCE, Server, wait_for
 
 LAYER = os.environ["GPUVIGIL_LAYER"]
 PROBE = os.environ["GPUVIGIL_OPENCL_PROBE"]
+LONG = "--long" in sys.argv and not sys.argv.remove("--long")
 TRANSFERS = {"Memcpy HtoD": "memcpy", "Memcpy DtoH": "memcpy", "Memcpy DtoD": "memcpy",
              "Memcpy map": "memcpy", "Memcpy unmap": "memcpy", "Memset": "memset"}
 
@@ -292,6 +293,23 @@ class OpenclTest(unittest.TestCase):
                 row = self.rows(server)[name]
                 # It tells the least of three runs by its own clock, to a hundredth.
                 self.assertLessEqual(row["min_time_ms"], min(times) + 0.005)
+
+    @unittest.skipUnless(LONG, "its kernels take minutes to compile")
+    def test_hashcat(self):
+        program = self.program("hashcat")
+        (self.folder / "hash").write_text("fcea920f7412b5da7be0cf42b8c93759\n")
+        with self.server() as server:
+            said = self.watched(program, "-m", "0", "-a", "3", "hash", "?d" * 7, "--force",
+                                "--potfile-disable", "-D", "1", "--backend-vector-width", "4",
+                                timeout=1500, HOME=str(self.folder),
+                                XDG_DATA_HOME=str(self.folder), XDG_CACHE_HOME=str(self.folder))
+            self.assertIn("fcea920f7412b5da7be0cf42b8c93759:1234567", said)
+            wait_for(lambda: any("agents.left" in line for line in server.log), "its end")
+            rows = self.rows(server)
+            kernels = [row for name, row in rows.items() if name.startswith("m00000_")]
+            self.assertTrue(kernels, rows.keys())
+            for row in kernels:
+                self.assertGreater(row["total_time_ms"], 0, row)
 
 
 if __name__ == "__main__":
