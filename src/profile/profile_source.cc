@@ -166,6 +166,10 @@ void ProfileSource::take(ProfileNews& news, Timestamp now, Intake& intake) {
   for (const SegmentDelta::Shape& shape : delta.shapes) {
     if (shape.row) intake.launched(client.rows[*shape.row], shape_of(shape));
   }
+  // Without a time they are in no row, but they happened.
+  for (const SegmentDelta::Untimed& untimed : delta.untimed) {
+    intake.lost(Loss::kExecutionsUncounted, untimed.calls);
+  }
   for (const SegmentDelta::Listed& listed : delta.recent) {
     intake.recent(client.rows[listed.row], listed.execution);
   }
