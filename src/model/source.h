@@ -51,7 +51,8 @@ class Intake {
   /// An owner is a process, or a part of what it runs, whose kernels are captured so.
   virtual void process(OwnerId owner, std::uint32_t pid, const CaptureState& state) = 0;
 
-  /// The device with this UUID, made if it is new.
+  /// The device with this UUID, made if it is new. Who knows more of it, and nothing less, than
+  /// those before says what it is from then on.
   virtual DeviceSlot device(const DeviceInfo& info) = 0;
 
   /// The series of this kernel on this device, made if it is new. Where there is no room it is the

@@ -21,6 +21,15 @@ DeviceInfo info_of_too_many() {
           .source = "gpuvigil"};
 }
 
+/// A driver knows where its device sits and what it is called; programs often only its UUID.
+bool tells_more(const DeviceInfo& info, const DeviceInfo& known) {
+  const bool loses = (info.name.empty() && !known.name.empty()) ||
+                     (info.pci_bus_id.empty() && !known.pci_bus_id.empty());
+  const bool gains = (!info.name.empty() && known.name.empty()) ||
+                     (!info.pci_bus_id.empty() && known.pci_bus_id.empty());
+  return gains && !loses;
+}
+
 }  // namespace
 
 Monitor::Monitor(const MonitorLimits& limits, std::optional<Timestamp> since)
@@ -34,7 +43,11 @@ Monitor::Monitor(const MonitorLimits& limits, std::optional<Timestamp> since)
 
 DeviceSlot Monitor::device(const DeviceInfo& info) {
   const auto found = device_by_uuid_.find(info.uuid);
-  if (found != device_by_uuid_.end()) return DeviceSlot{found->second};
+  if (found != device_by_uuid_.end()) {
+    std::shared_ptr<const DeviceInfo>& known = devices_[found->second].info;
+    if (tells_more(info, *known)) known = std::make_shared<const DeviceInfo>(info);
+    return DeviceSlot{found->second};
+  }
   const auto index = static_cast<std::uint32_t>(devices_.size());
   if (index >= limits_.max_devices) return DeviceSlot{index - 1};
   const bool last = index + 1 == limits_.max_devices && limits_.max_devices > 1;

@@ -292,5 +292,24 @@ RC_GTEST_PROP(Monitor, WindowsAreTheDifferencesOfFrames,
   }
 }
 
+TEST(Monitor, WhoKnowsMoreOfADeviceSaysWhatItIs) {
+  Monitor monitor;
+  const auto f = [&monitor](std::string name, std::string pci, std::string source,
+                            std::string_view want) {
+    const DeviceSlot slot = monitor.device({.uuid = "GPU-a",
+                                            .name = std::move(name),
+                                            .pci_bus_id = std::move(pci),
+                                            .source = std::move(source)});
+    EXPECT_EQ(slot, DeviceSlot{0});
+    EXPECT_EQ(monitor.build(Timestamp{}, true)->devices[0].info->source, want);
+  };
+  f("", "", "cuda", "cuda");
+  f("H100", "", "opencl", "opencl");
+  f("", "", "sdk", "opencl");
+  f("", "0000:01:00.0", "x", "opencl");  // the name would be lost
+  f("H100", "0000:01:00.0", "nvml", "nvml");
+  f("H100 too", "0000:01:00.0", "cuda", "nvml");
+}
+
 }  // namespace
 }  // namespace gpuvigil

@@ -6,10 +6,6 @@
 namespace gpuvigil {
 namespace {
 
-std::uint64_t key_of(std::uint64_t kernel_id, KernelKind kind) {
-  return kernel_id + static_cast<std::uint64_t>(kind);
-}
-
 bool is_same(const LaunchShape& a, const LaunchShape& b) {
   return a.grid == b.grid && a.block == b.block && a.registers == b.registers &&
          a.static_shared == b.static_shared && a.dynamic_shared == b.dynamic_shared;
@@ -18,7 +14,7 @@ bool is_same(const LaunchShape& a, const LaunchShape& b) {
 }  // namespace
 
 void ShapeBook::add(std::uint64_t kernel_id, KernelKind kind, const LaunchShape& grown) {
-  std::vector<LaunchShape>& known = shapes_[key_of(kernel_id, kind)];
+  std::vector<LaunchShape>& known = shapes_[{kernel_id, kind}];
   const auto found =
       std::ranges::find_if(known, [&](const LaunchShape& one) { return is_same(one, grown); });
   if (found != known.end()) {
@@ -31,7 +27,7 @@ void ShapeBook::add(std::uint64_t kernel_id, KernelKind kind, const LaunchShape&
 }
 
 std::vector<LaunchShape> ShapeBook::of(std::uint64_t kernel_id, KernelKind kind) const {
-  const auto found = shapes_.find(key_of(kernel_id, kind));
+  const auto found = shapes_.find({kernel_id, kind});
   if (found == shapes_.end()) return {};
   std::vector<LaunchShape> all = found->second;
   std::ranges::stable_sort(

@@ -3,7 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <unordered_map>
+#include <map>
+#include <utility>
 #include <vector>
 
 #include "model/kernel_query.h"
@@ -27,7 +28,7 @@ class ShapeBook {
   [[nodiscard]] std::vector<LaunchShape> of(std::uint64_t kernel_id, KernelKind kind) const;
 
  private:
-  std::unordered_map<std::uint64_t, std::vector<LaunchShape>> shapes_;  ///< By id and kind.
+  std::map<std::pair<std::uint64_t, KernelKind>, std::vector<LaunchShape>> shapes_;
   std::size_t count_ = 0;
 };
 
