@@ -9,6 +9,7 @@
 #define CL_USE_DEPRECATED_OPENCL_1_2_APIS
 #include <CL/cl.h>
 #include <CL/cl_icd.h>
+#include <CL/cl_layer.h>
 
 /// What the next layer or the loader gave us; NULL where it has no such function. Written once,
 /// before the first call.

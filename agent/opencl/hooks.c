@@ -18,6 +18,14 @@ static void flush(bool is_last) {
   gpuvigil_watch_flush();
 }
 
+static pthread_mutex_t once = PTHREAD_MUTEX_INITIALIZER;
+static bool is_started;
+
+/// The agent is off in a child for ever, so this is the one lock that is ever taken there.
+static void in_child(void) {
+  pthread_mutex_init(&once, NULL);
+}
+
 /// Programs that only ask what there is never get here.
 static void start(void) {
   static const agent_plan plan = {
@@ -25,12 +33,11 @@ static void start(void) {
       .features = GPUVIGIL_SEGMENT_HAS_BUSY | GPUVIGIL_SEGMENT_HAS_SHAPES |
                   GPUVIGIL_SEGMENT_HAS_STREAMS | GPUVIGIL_SEGMENT_HAS_UNTIMED,
       .flush = flush,
-      .flush_ms = 250};
-  static pthread_mutex_t once = PTHREAD_MUTEX_INITIALIZER;
-  static bool is_done;
+      .flush_ms = 250,
+      .in_child = in_child};
   pthread_mutex_lock(&once);
-  if (!is_done) (void)agent_start(&plan);
-  is_done = true;
+  if (!is_started) (void)agent_start(&plan);
+  is_started = true;
   pthread_mutex_unlock(&once);
 }
 
@@ -107,11 +114,24 @@ static bool hides_profiling(cl_command_queue queue) {
   return entry != NULL && (entry->wanted & CL_QUEUE_PROFILING_ENABLE) == 0;
 }
 
+/// Without profiling, in the list of properties that a queue was made with: (name, value)..., 0.
+static void hide_in_list(cl_queue_properties* list, size_t bytes) {
+  const size_t count = bytes / sizeof(*list);
+  for (size_t i = 0; i + 1U < count && list[i] != 0; i += 2U) {
+    if (list[i] == CL_QUEUE_PROPERTIES) {
+      list[i + 1U] &= ~(cl_queue_properties)CL_QUEUE_PROFILING_ENABLE;
+    }
+  }
+}
+
 static cl_int CL_API_CALL watched_clGetCommandQueueInfo(cl_command_queue queue,
                                                         cl_command_queue_info what, size_t size,
                                                         void* value, size_t* size_ret) {
-  const cl_int result = gpuvigil_cl.clGetCommandQueueInfo(queue, what, size, value, size_ret);
+  size_t bytes = 0;
+  const cl_int result = gpuvigil_cl.clGetCommandQueueInfo(queue, what, size, value, &bytes);
+  if (result == CL_SUCCESS && size_ret != NULL) *size_ret = bytes;
   if (result != CL_SUCCESS || value == NULL || !hides_profiling(queue)) return result;
+  if (what == CL_QUEUE_PROPERTIES_ARRAY) hide_in_list(value, bytes < size ? bytes : size);
   if (what == CL_QUEUE_PROPERTIES && size >= sizeof(cl_command_queue_properties)) {
     cl_command_queue_properties bits = 0;
     memcpy(&bits, value, sizeof(bits));
@@ -145,7 +165,7 @@ static cl_int CL_API_CALL watched_clSetCommandQueueProperty(cl_command_queue que
 
 static cl_int CL_API_CALL watched_clReleaseCommandQueue(cl_command_queue queue) {
   cl_uint references = 0;
-  if (gpuvigil_queue_find(queue) != NULL &&
+  if (agent_is_on() && gpuvigil_queue_find(queue) != NULL &&
       gpuvigil_cl.clGetCommandQueueInfo(queue, CL_QUEUE_REFERENCE_COUNT, sizeof(references),
                                         &references, NULL) == CL_SUCCESS &&
       references == 1) {
@@ -169,10 +189,15 @@ static cl_int CL_API_CALL watched_clGetEventProfilingInfo(cl_event event, cl_pro
 
 // ---- kernels ----
 
+/// What is in no table yet, or never looked up again, need not be forgotten.
+static void made(cl_kernel kernel) {
+  if (agent_is_on()) gpuvigil_kernel_made(kernel);
+}
+
 static cl_kernel CL_API_CALL watched_clCreateKernel(cl_program program, const char* name,
                                                     cl_int* result) {
   const cl_kernel kernel = gpuvigil_cl.clCreateKernel(program, name, result);
-  if (kernel != NULL) gpuvigil_kernel_made(kernel);
+  if (kernel != NULL) made(kernel);
   return kernel;
 }
 
@@ -182,13 +207,13 @@ static cl_int CL_API_CALL watched_clCreateKernelsInProgram(cl_program program, c
   const cl_int result = gpuvigil_cl.clCreateKernelsInProgram(program, room, kernels, &count);
   if (count_ret != NULL) *count_ret = count;
   if (result != CL_SUCCESS || kernels == NULL) return result;
-  for (cl_uint i = 0; i < count && i < room; ++i) gpuvigil_kernel_made(kernels[i]);
+  for (cl_uint i = 0; i < count && i < room; ++i) made(kernels[i]);
   return result;
 }
 
 static cl_kernel CL_API_CALL watched_clCloneKernel(cl_kernel from, cl_int* result) {
   const cl_kernel kernel = gpuvigil_cl.clCloneKernel(from, result);
-  if (kernel != NULL) gpuvigil_kernel_made(kernel);
+  if (kernel != NULL) made(kernel);
   return kernel;
 }
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CL/cl_layer.h>
 #include <string.h>
 
 #include "agent.h"

@@ -118,6 +118,7 @@ std::optional<HttpResponse> get_kernel(RouteContext& context) {
         100.0 * static_cast<double>(row->counters.sum_ns) / static_cast<double>(all_time);
   }
   for (const SeriesRow& one : detail.devices) detail.stats.devices.push_back(one.device);
+  detail.shapes = context.engine.shapes(*id, row->kind);
   detail.processes = context.engine.shares(*id, row->kind);
   detail.sketch = context.engine.sketch(*id, row->kind, detail.stats.devices);
   return reply(kernel_detail_json(context.frame, detail));

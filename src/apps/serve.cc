@@ -26,6 +26,7 @@
 #include "collect/sample_source.h"
 #include "collect/sampler.h"
 #include "engine/engine.h"
+#include "procs/process_table.h"
 #include "trace/player.h"
 
 namespace gpuvigil {
@@ -78,14 +79,15 @@ Result<Feeds> live_feeds(const Config& config, bool wants_demo,
                          const std::shared_ptr<const Clock>& clock) {
   Feeds feeds{.samplers = {}, .sources = {}, .what = "devices"};
   std::shared_ptr<const DemoMachine> machine;
-  if (auto demo = make_demo(config.demo.seed, clock->now())) {
+  if (wants_demo) {
+    GPUVIGIL_TRY(Demo demo, make_demo(config.demo.seed, clock->now()));
     feeds.what = "demo";
-    machine = std::move(demo->machine);
-    feeds.sources.push_back(std::move(demo->kernels));
-  } else if (wants_demo) {
-    return std::unexpected(demo.error());
+    machine = std::move(demo.machine);
+    feeds.sources.push_back(std::move(demo.kernels));
   }
   for (const BackendEntry& entry : builtin_backends()) {
+    const bool is_demo = entry.name == "demo";
+    if (is_demo != wants_demo) continue;  // a simulated machine has simulated devices alone
     GPUVIGIL_TRY(
         std::shared_ptr<const Sampler> sampler,
         Sampler::start(
@@ -212,6 +214,10 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
 
   Engine engine(engine_options(config), *timeline);
   for (auto& source : feeds->sources) engine.add_source(std::move(source));
+
+  auto processes = ProcessTable::start({}, real_time);
+  if (!processes) return complain(processes.error());
+  engine.set_processes(*std::move(processes));
 
   engine.start();
 

@@ -339,6 +339,12 @@ KernelList Engine::kernels(const Frame& frame, const KernelQuery& query) {
   return query_kernels(of_process, query, look_up);
 }
 
+std::vector<LaunchShape> Engine::shapes(std::uint64_t kernel_id, KernelKind kind) {
+  std::vector<LaunchShape> found;
+  impl_->ask([&] { found = impl_->monitor.shapes().of(kernel_id, kind); });
+  return found;
+}
+
 std::vector<ProcessShare> Engine::shares(std::uint64_t kernel_id, KernelKind kind) {
   std::vector<ProcessShare> found;
   impl_->ask([&] { found = impl_->monitor.processes().shares(kernel_id, kind); });

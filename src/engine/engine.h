@@ -91,6 +91,9 @@ class Engine {
   /// Answers a kernel query from `frame`; what the frame does not hold is asked of the monitor.
   [[nodiscard]] KernelList kernels(const Frame& frame, const KernelQuery& query);
 
+  /// How a kernel was launched, as far as its sources tell.
+  [[nodiscard]] std::vector<LaunchShape> shapes(std::uint64_t kernel_id, KernelKind kind);
+
   /// Which processes ran a kernel, of those that report themselves.
   [[nodiscard]] std::vector<ProcessShare> shares(std::uint64_t kernel_id, KernelKind kind);
 

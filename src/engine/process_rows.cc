@@ -20,7 +20,9 @@ void for_each_told(const Frame& frame, Visit visit) {
 ProcessUse& use_of(ProcessRow& row, std::uint32_t device) {
   const auto place = std::ranges::lower_bound(row.uses, device, {}, &ProcessUse::device);
   if (place != row.uses.end() && place->device == device) return *place;
-  return *row.uses.insert(place, {.device = device, .told = {}, .calls = {}, .kernel_ns = {}});
+  ProcessUse use;
+  use.device = device;
+  return *row.uses.insert(place, use);
 }
 
 }  // namespace

@@ -55,6 +55,17 @@ struct KernelStats {
   std::vector<std::uint32_t> devices;  ///< Ascending indices of those that ran it.
 };
 
+/// How a kernel was launched, and how often so.
+struct LaunchShape {
+  std::array<std::uint32_t, 3> grid{};
+  std::array<std::uint32_t, 3> block{};  ///< Zeros: left to the driver.
+  std::uint32_t registers = 0;           ///< Of a thread; 0: not known.
+  Bytes static_shared{};
+  Bytes dynamic_shared{};
+  std::uint64_t calls = 0;
+  std::uint64_t sum_ns = 0;
+};
+
 /// What one process did of a kernel.
 struct ProcessShare {
   std::uint32_t pid = 0;

@@ -89,13 +89,23 @@ enum class CaptureDetail : std::uint8_t { kFull, kSampledDetail, kCountsOnly, kO
   return "off";
 }
 
+/// Device memory of a process, as its own allocations tell.
+struct CapturedMemory {
+  std::uint32_t device = 0;  ///< Index in Frame::devices.
+  Bytes allocated{};
+  Bytes peak{};  ///< The most that it ever had.
+
+  friend bool operator==(const CapturedMemory&, const CapturedMemory&) = default;
+};
+
 /// What captures the kernels of a process, and how well.
 struct CaptureState {
   std::string writer;   ///< "cuda", "opencl", "sdk".
   std::string runtime;  ///< "CUPTI 13.0.1"; empty: it did not say.
   CaptureDetail detail = CaptureDetail::kFull;
-  std::string blind;                   ///< Why it sees nothing just now; empty: it sees.
-  std::optional<double> cost_percent;  ///< Of wall time, over the last seconds.
+  std::string blind;                     ///< Why it sees nothing just now; empty: it sees.
+  std::optional<double> cost_percent;    ///< Of wall time, over the last seconds.
+  std::vector<CapturedMemory> memories;  ///< One a device.
 
   friend bool operator==(const CaptureState&, const CaptureState&) = default;
 };
@@ -106,6 +116,7 @@ struct ProcessUse {
   std::optional<DeviceProcess> told;   ///< What the driver says of it.
   std::optional<std::uint64_t> calls;  ///< Of kernels that its agent counted, since it attached.
   std::optional<std::uint64_t> kernel_ns;  ///< The sum of their durations, exactly.
+  std::optional<CapturedMemory> memory;    ///< What its agent counted.
 };
 
 /// One process that uses a device.

@@ -11,6 +11,7 @@
 #include "model/device.h"
 #include "model/event.h"
 #include "model/kernel.h"
+#include "model/kernel_query.h"
 #include "model/latency_sketch.h"
 #include "model/loss.h"
 #include "model/process.h"
@@ -67,6 +68,9 @@ class Intake {
 
   /// Splits off which process ran what aggregate() counts; of an owner that is no process, nothing.
   virtual void attribute(OwnerId owner, SeriesSlot series, const Aggregate& aggregate) = 0;
+
+  /// Executions that aggregate() counts were launched so; `grown`: since this was told last.
+  virtual void launched(SeriesSlot series, const LaunchShape& grown) = 0;
 
   /// Lists, without counting it, one execution that an aggregate counts.
   virtual void recent(SeriesSlot series, const Execution& execution) = 0;

@@ -63,6 +63,7 @@ class CountingIntake final : public Intake {
   void sample(DeviceSlot, const DeviceSample&) override {}
   void process(OwnerId, std::uint32_t, const CaptureState&) override {}
   void attribute(OwnerId, SeriesSlot, const Aggregate&) override {}
+  void launched(SeriesSlot, const LaunchShape&) override {}
   void event(const Event&) override {}
   void rebase(DeviceSlot, Duration) override {}
   void lost(Loss loss, std::uint64_t count) override { losses.add(loss, count); }

@@ -60,6 +60,11 @@ void Monitor::attribute(OwnerId owner, SeriesSlot series, const Aggregate& aggre
   losses_.add(Loss::kExecutionsUnattributed, processes_.add(owner, table_.key(series), aggregate));
 }
 
+void Monitor::launched(SeriesSlot series, const LaunchShape& grown) {
+  const SeriesKey& key = table_.key(series);
+  shapes_.add(key.name->id, key.kind, grown);
+}
+
 void Monitor::share_busy_memory() {
   const std::size_t each =
       limits_.max_busy_bytes / IntervalUnion::kBytesPerRun / (2 * devices_.size());

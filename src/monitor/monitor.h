@@ -15,8 +15,9 @@
 #include "monitor/interval_union.h"
 #include "monitor/kernel_table.h"
 #include "monitor/memory_sweep.h"
-#include "monitor/process_book.h"
+#include "monitor/process_kernels.h"
 #include "monitor/recent_ring.h"
+#include "monitor/shape_book.h"
 #include "monitor/window_ladder.h"
 
 namespace gpuvigil {
@@ -55,6 +56,7 @@ class Monitor final : public Intake {
   void execution(SeriesSlot series, const Execution& execution) override;
   void aggregate(SeriesSlot series, const Aggregate& aggregate) override;
   void attribute(OwnerId owner, SeriesSlot series, const Aggregate& aggregate) override;
+  void launched(SeriesSlot series, const LaunchShape& grown) override;
   void recent(SeriesSlot series, const Execution& execution) override;
   void activity(DeviceSlot device, KernelKind kind, Timestamp from, Timestamp to) override;
   void covered(DeviceSlot device, Timestamp from, Timestamp to) override;
@@ -69,7 +71,8 @@ class Monitor final : public Intake {
   [[nodiscard]] std::shared_ptr<Frame> build(Timestamp edge, bool is_edge);
 
   /// Which process ran what. The rows of frames hold its living processes.
-  [[nodiscard]] ProcessBook& processes() { return processes_; }
+  [[nodiscard]] ProcessKernels& processes() { return processes_; }
+  [[nodiscard]] const ShapeBook& shapes() const { return shapes_; }
 
   /// The sketch of one kernel over some devices; nothing when it is unknown or never ran there.
   [[nodiscard]] std::optional<LatencySketch> sketch_of(
@@ -106,7 +109,8 @@ class Monitor final : public Intake {
   MemorySweep memory_;
   LadderBuilder windows_;
   EventBook events_;
-  ProcessBook processes_;
+  ProcessKernels processes_;
+  ShapeBook shapes_;
   std::vector<DeviceState> devices_;
   std::unordered_map<std::string, std::uint32_t> device_by_uuid_;
   LossCounters losses_;

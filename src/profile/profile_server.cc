@@ -215,6 +215,7 @@ void ProfileServer::Loop::read(Program& program) {
     inbox_->push({.client = program.id,
                   .uid = program.peer.uid,
                   .pid = program.peer.pid,
+                  .writer = std::string(program.reader->writer()),
                   .delta = {},
                   .is_last = true});
     return refuse(program, delta.error().message);
@@ -224,6 +225,7 @@ void ProfileServer::Loop::read(Program& program) {
     inbox_->push({.client = program.id,
                   .uid = program.peer.uid,
                   .pid = program.peer.pid,
+                  .writer = std::string(program.reader->writer()),
                   .delta = *std::move(delta),
                   .is_last = program.has_left});
   }

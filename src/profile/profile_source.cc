@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "profile/profile_source.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/assert.h"
@@ -41,6 +42,48 @@ void hand_in_busy(const SegmentDelta::Busy& busy, bool is_late, DeviceSlot devic
   tell(KernelKind::kMemcpy, busy.all);
 }
 
+LaunchShape shape_of(const SegmentDelta::Shape& told) {
+  return {.grid = told.grid,
+          .block = told.block,
+          .registers = told.registers,
+          .static_shared = told.static_shared,
+          .dynamic_shared = told.dynamic_shared,
+          .calls = told.calls,
+          .sum_ns = told.sum_ns};
+}
+
+CaptureDetail detail_of(Detail detail) {
+  switch (detail) {
+    case Detail::kFull:
+      return CaptureDetail::kFull;
+    case Detail::kSampled:
+      return CaptureDetail::kSampledDetail;
+    case Detail::kCounts:
+      return CaptureDetail::kCountsOnly;
+    case Detail::kOff:
+      return CaptureDetail::kOff;
+  }
+  return CaptureDetail::kOff;
+}
+
+std::string_view why_blind(Blindness blindness) {
+  switch (blindness) {
+    case Blindness::kNone:
+      return "";
+    case Blindness::kProfiler:
+      return "another profiler holds the driver's activity records; this ends when it does";
+    case Blindness::kRefused:
+      return "the driver refused to be watched";
+    case Blindness::kNoDriver:
+      return "there is no driver that could be watched";
+    case Blindness::kUnsupported:
+      return "this runtime or device cannot be watched";
+    case Blindness::kUnknown:
+      return "it sees nothing and does not know why";
+  }
+  return "";
+}
+
 }  // namespace
 
 ProfileInbox::ProfileInbox(std::size_t max_bytes)
@@ -63,11 +106,45 @@ std::deque<ProfileNews> ProfileInbox::drain() {
 ProfileSource::ProfileSource(std::shared_ptr<ProfileInbox> inbox, ProfileQuotas quotas)
     : inbox_(std::move(inbox)), quotas_(quotas) {}
 
-void ProfileSource::feed(Timestamp /*until*/, Intake& intake) {
-  for (ProfileNews& news : inbox_->drain()) take(news, intake);
+void ProfileSource::feed(Timestamp until, Intake& intake) {
+  for (ProfileNews& news : inbox_->drain()) take(news, until, intake);
 }
 
-void ProfileSource::take(ProfileNews& news, Intake& intake) {
+/// The memory that its program holds on each device.
+void ProfileSource::remember(const SegmentDelta& delta, Client& client) {
+  for (const SegmentDelta::Memory& told : delta.memories) {
+    const auto device = static_cast<std::uint32_t>(client.devices[told.device]);
+    auto& all = client.state.memories;
+    auto place = std::ranges::find(all, device, &CapturedMemory::device);
+    if (place == all.end()) place = all.insert(place, CapturedMemory{.device = device});
+    place->allocated = told.allocated;
+    place->peak = told.peak;
+  }
+}
+
+/// Tells which process a client is, and how its writer is doing, where that is news.
+void ProfileSource::identify(const ProfileNews& news, bool is_new, Timestamp now, Client& client,
+                             Intake& intake) {
+  if (news.pid <= 0) return;
+  if (is_new) client.state.writer = news.writer;
+  if (const auto& status = news.delta.status) {
+    client.state.runtime = status->runtime;
+    client.state.detail = detail_of(status->detail);
+    client.state.blind = why_blind(status->blindness);
+    const Duration passed = now - client.told_at;
+    if (client.told_at != Timestamp{} && passed > Duration::zero()) {
+      client.state.cost_percent =
+          100.0 * static_cast<double>(status->cost.count()) / static_cast<double>(passed.count());
+    }
+    client.told_at = now;
+  } else if (!is_new && news.delta.memories.empty()) {
+    return;
+  }
+  remember(news.delta, client);
+  intake.process(client.owner, static_cast<std::uint32_t>(news.pid), client.state);
+}
+
+void ProfileSource::take(ProfileNews& news, Timestamp now, Intake& intake) {
   const SegmentDelta& delta = news.delta;
   User& user = users_[news.uid];
   const auto [found, is_new] = clients_.try_emplace(news.client);
@@ -79,9 +156,15 @@ void ProfileSource::take(ProfileNews& news, Intake& intake) {
     if (fits) user.devices.insert(device.uuid);
     client.devices.push_back(intake.device(fits ? device : one_too_many()));
   }
+  identify(news, is_new, now, client, intake);
   open_rows(delta, client, user, intake);
   for (const SegmentDelta::Change& change : delta.changes) {
-    intake.aggregate(client.rows[change.row], aggregate_of(delta, change));
+    const Aggregate aggregate = aggregate_of(delta, change);
+    intake.aggregate(client.rows[change.row], aggregate);
+    intake.attribute(client.owner, client.rows[change.row], aggregate);
+  }
+  for (const SegmentDelta::Shape& shape : delta.shapes) {
+    if (shape.row) intake.launched(client.rows[*shape.row], shape_of(shape));
   }
   for (const SegmentDelta::Listed& listed : delta.recent) {
     intake.recent(client.rows[listed.row], listed.execution);

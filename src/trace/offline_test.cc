@@ -59,6 +59,7 @@ class KeepingIntake final : public Intake {
   }
   void process(OwnerId, std::uint32_t, const CaptureState&) override { ADD_FAILURE(); }
   void attribute(OwnerId, SeriesSlot, const Aggregate&) override { ADD_FAILURE(); }
+  void launched(SeriesSlot, const LaunchShape&) override { ADD_FAILURE(); }
   void event(const Event&) override { ADD_FAILURE(); }
   void rebase(DeviceSlot device, Duration by) override { of(device).rebased += by.count(); }
   void lost(Loss loss, std::uint64_t count) override { losses.add(loss, count); }

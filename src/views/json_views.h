@@ -29,6 +29,7 @@ struct KernelDetail {
   CoveredWindow window;
   LatencySketch sketch;                 ///< Over the devices of `stats`.
   std::vector<SeriesRow> devices;       ///< The same kernel on each of its devices.
+  std::vector<LaunchShape> shapes;      ///< Where its sources tell them.
   std::vector<ProcessShare> processes;  ///< Those that report themselves and ran it.
 };
 

@@ -111,6 +111,38 @@ void write_process_split(JsonWriter& json, const KernelDetail& detail) {
   json.end_array();
 }
 
+void write_dimensions(JsonWriter& json, std::string_view key,
+                      const std::array<std::uint32_t, 3>& sizes) {
+  json.key(key);
+  if (sizes[0] == 0) return json.null();
+  json.begin_array();
+  for (const std::uint32_t size : sizes) json.number(size);
+  json.end_array();
+}
+
+/// Null where no source tells them.
+void write_shapes(JsonWriter& json, const std::vector<LaunchShape>& shapes) {
+  if (shapes.empty()) return json.null();
+  json.begin_array();
+  for (const LaunchShape& shape : shapes) {
+    json.begin_object();
+    write_dimensions(json, "grid", shape.grid);
+    write_dimensions(json, "block", shape.block);
+    json.key("registers");
+    shape.registers > 0 ? json.number(shape.registers) : json.null();
+    json.key("static_shared_bytes");
+    json.number(shape.static_shared.count());
+    json.key("dynamic_shared_bytes");
+    json.number(shape.dynamic_shared.count());
+    json.key("total_calls");
+    json.number(shape.calls);
+    json.key("total_time_ms");
+    json.milliseconds(shape.sum_ns);
+    json.end_object();
+  }
+  json.end_array();
+}
+
 void write_last_executions(JsonWriter& json, const Frame& frame, const KernelStats& stats) {
   constexpr std::size_t kMost = 100;
   json.begin_array();
@@ -217,12 +249,14 @@ std::string kernel_detail_json(const Frame& frame, const KernelDetail& detail) {
   json.key("per_process");
   write_process_split(json, detail);
   json.key("launch_shapes");
-  json.null();
+  write_shapes(json, detail.shapes);
   ReasonsWriter reasons(json);
   if (detail.processes.empty()) {
     reasons.add_reason("per_process", to_string(Missing::kUnsupported));
   }
-  reasons.add_reason("launch_shapes", to_string(Missing::kUnsupported));
+  if (detail.shapes.empty()) {
+    reasons.add_reason("launch_shapes", to_string(Missing::kUnsupported));
+  }
   reasons.end();
   json.key("last_executions");
   write_last_executions(json, frame, detail.stats);

@@ -128,7 +128,8 @@ TEST(ProcessesJson, WhatNobodySaidIsNull) {
       R"("cost_percent":0.25}],"no_kernels_reason":null,)"
       R"("devices":[{"device":1,"type":"compute","memory_mb":3,"sm_utilization_percent":null,)"
       R"("memory_utilization_percent":null,"encoder_utilization_percent":null,)"
-      R"("decoder_utilization_percent":null,"total_calls":4,"kernel_time_ms":1.5}]})");
+      R"("decoder_utilization_percent":null,"total_calls":4,"kernel_time_ms":1.5,)"
+      R"("allocated_mb":null,"allocated_peak_mb":null}]})");
   const element unknown = answer.root["processes"].at(1);
   EXPECT_TRUE(unknown["name"].is_null());
   EXPECT_TRUE(unknown["no_kernels_reason"].is_string());

@@ -76,6 +76,10 @@ void write_use(JsonWriter& json, const ProcessUse& use) {
   use.calls ? json.number(*use.calls) : json.null();
   json.key("kernel_time_ms");
   use.kernel_ns ? json.milliseconds(*use.kernel_ns) : json.null();
+  json.key("allocated_mb");
+  use.memory ? json.mebibytes(use.memory->allocated) : json.null();
+  json.key("allocated_peak_mb");
+  use.memory ? json.mebibytes(use.memory->peak) : json.null();
   json.end_object();
 }
 

@@ -28,13 +28,23 @@ def closed(schema):
     return out
 
 
+def whole(schemas, name):
+    """The schema of that name, with what it is made of in one: closed objects need it so."""
+    required, properties = [], {}
+    for part in schemas[name]["allOf"]:
+        if "$ref" in part:
+            base = part["$ref"].rsplit("/", 1)[1]
+            part = whole(schemas, base) if "allOf" in schemas[base] else schemas[base]
+        required += part["required"]
+        properties |= part["properties"]
+    return {"type": "object", "required": required, "properties": properties}
+
+
 def flattened(spec):
-    """KernelDetail is a Kernel and more; closed objects need it as one."""
     spec = copy.deepcopy(spec)
     schemas = spec["components"]["schemas"]
-    base, more = schemas["Kernel"], schemas["KernelDetail"]["allOf"][1]
-    schemas["KernelDetail"] = {"type": "object", "required": base["required"] + more["required"],
-                               "properties": {**base["properties"], **more["properties"]}}
+    for name in [name for name, schema in schemas.items() if "allOf" in schema]:
+        schemas[name] = whole(schemas, name)
     return spec
 
 
@@ -65,6 +75,12 @@ class ContractTest(unittest.TestCase):
                 ("/api/v1/gpu/kernels", {"kind": "all", "limit": 1000}, "Kernels"),
                 ("/api/v1/gpu/kernels", {"since": "1m", "device": [0, 1]}, "Kernels"),
                 ("/api/v1/gpu/kernels", {"device": [0, 1], "sort_by": "p99_time"}, "Kernels"),
+                ("/api/v1/gpu/kernels", {"pid": 1}, "Kernels"),
+                ("/api/v1/gpu/devices", {}, "Devices"),
+                ("/api/v1/gpu/devices/1", {}, "DeviceDetail"),
+                ("/api/v1/gpu/processes", {"sort_by": "pid", "user": "root"}, "Processes"),
+                ("/api/v1/gpu/topology", {}, "Topology"),
+                ("/api/v1/gpu/events", {"severity": "warning", "since": "1h"}, "Events"),
                 ("/api/v1/gpu/alerts", {"state": "all"}, "Alerts"),
                 ("/api/v1/gpu/report", {}, "Report"),
                 ("/api/v1/session", {}, "Session"),

@@ -3,7 +3,6 @@
 """Programs that use OpenCL and know nothing of being watched: what they did is counted exactly, and
 nothing of it is different for them. Runs on PoCL, where there is no GPU."""
 import json
-import os
 import pathlib
 import re
 import shutil
@@ -15,9 +14,9 @@ import time
 import unittest
 
 from harness import PATIENCE, Server, wait_for
+from opencl_kit import PROBE, Probe, environment
 
-LAYER = os.environ["GPUVIGIL_LAYER"]
-PROBE = os.environ["GPUVIGIL_OPENCL_PROBE"]
+LONG = "--long" in sys.argv and not sys.argv.remove("--long")
 TRANSFERS = {"Memcpy HtoD": "memcpy", "Memcpy DtoH": "memcpy", "Memcpy DtoD": "memcpy",
              "Memcpy map": "memcpy", "Memcpy unmap": "memcpy", "Memset": "memset"}
 
@@ -48,47 +47,6 @@ assert (result.get() == numpy.sort(keys)).all()
 queue.finish()
 print(json.dumps({"watched_double": 7}))
 """
-
-
-def environment(path, **more):
-    """Of a watched program that reports to a socket."""
-    kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
-    return {**kept, "OPENCL_LAYERS": LAYER, "GPUVIGIL_SOCKET": str(path),
-            "GPUVIGIL_BUDGET_PERCENT": "100", **more}
-
-
-class Probe:
-    """A running probe: `ran` is what it has launched since it began, by name."""
-
-    def __init__(self, path, mode, count, *more, **env):
-        self.process = subprocess.Popen([PROBE, mode, str(count), *more], text=True,
-                                        env=environment(path, **env), stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        self.ran = self.said()
-
-    def said(self):
-        line = self.process.stdout.readline()
-        assert line, (self.process.wait(PATIENCE), self.process.stderr.read())
-        return json.loads(line)
-
-    def ask(self, line):
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-
-    def end(self):
-        """Its exit code, after the end of its input."""
-        self.process.stdin.close()
-        return self.process.wait(timeout=PATIENCE)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if not self.process.stdin.closed:
-            self.process.stdin.close()
-        self.process.wait(timeout=PATIENCE)
-        self.process.stdout.close()
-        self.process.stderr.close()
 
 
 class OpenclTest(unittest.TestCase):
@@ -292,6 +250,23 @@ class OpenclTest(unittest.TestCase):
                 row = self.rows(server)[name]
                 # It tells the least of three runs by its own clock, to a hundredth.
                 self.assertLessEqual(row["min_time_ms"], min(times) + 0.005)
+
+    @unittest.skipUnless(LONG, "its kernels take minutes to compile")
+    def test_hashcat(self):
+        program = self.program("hashcat")
+        (self.folder / "hash").write_text("fcea920f7412b5da7be0cf42b8c93759\n")
+        with self.server() as server:
+            said = self.watched(program, "-m", "0", "-a", "3", "hash", "?d" * 7, "--force",
+                                "--potfile-disable", "-D", "1", "--backend-vector-width", "4",
+                                timeout=1500, HOME=str(self.folder),
+                                XDG_DATA_HOME=str(self.folder), XDG_CACHE_HOME=str(self.folder))
+            self.assertIn("fcea920f7412b5da7be0cf42b8c93759:1234567", said)
+            wait_for(lambda: any("agents.left" in line for line in server.log), "its end")
+            rows = self.rows(server)
+            kernels = [row for name, row in rows.items() if name.startswith("m00000_")]
+            self.assertTrue(kernels, rows.keys())
+            for row in kernels:
+                self.assertGreater(row["total_time_ms"], 0, row)
 
 
 if __name__ == "__main__":

@@ -25,12 +25,12 @@ namespace gpuvigil {
 /// owners with one pid that live at the same time are one process (one with two agents).
 ///
 /// Threading: one thread.
-class ProcessBook {
+class ProcessKernels {
  public:
   static constexpr std::size_t kMostEnded = 64;
 
   /// `max_series`: over all processes.
-  explicit ProcessBook(std::size_t max_series) : max_series_(max_series) {}
+  explicit ProcessKernels(std::size_t max_series) : max_series_(max_series) {}
 
   void tell(OwnerId owner, std::uint32_t pid, const CaptureState& state);
 

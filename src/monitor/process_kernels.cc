@@ -1,12 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "monitor/process_book.h"
+#include "monitor/process_kernels.h"
 
 #include <algorithm>
 #include <utility>
 
 namespace gpuvigil {
+namespace {
 
-void ProcessBook::tell(OwnerId owner, std::uint32_t pid, const CaptureState& state) {
+/// What an agent says of a device's memory; two agents of a process may both know some of it.
+void add_memory(const CapturedMemory& memory, std::vector<ProcessUse>& uses) {
+  auto place = std::ranges::lower_bound(uses, memory.device, {}, &ProcessUse::device);
+  if (place == uses.end() || place->device != memory.device) {
+    place = uses.insert(place, ProcessUse{});
+    place->device = memory.device;
+  }
+  CapturedMemory sum = place->memory.value_or(CapturedMemory{.device = memory.device});
+  sum.allocated += memory.allocated;
+  sum.peak += memory.peak;
+  place->memory = sum;
+}
+
+}  // namespace
+
+void ProcessKernels::tell(OwnerId owner, std::uint32_t pid, const CaptureState& state) {
   std::shared_ptr<Process>& process = by_owner_[owner];
   if (!process) {
     std::shared_ptr<Process>& of_pid = living_[pid];
@@ -16,7 +32,7 @@ void ProcessBook::tell(OwnerId owner, std::uint32_t pid, const CaptureState& sta
   process->owners[owner] = state;
 }
 
-std::uint64_t ProcessBook::add(OwnerId owner, const SeriesKey& key, const Aggregate& aggregate) {
+std::uint64_t ProcessKernels::add(OwnerId owner, const SeriesKey& key, const Aggregate& aggregate) {
   const auto found = by_owner_.find(owner);
   if (found == by_owner_.end()) return 0;
   Process& process = *found->second;
@@ -35,7 +51,7 @@ std::uint64_t ProcessBook::add(OwnerId owner, const SeriesKey& key, const Aggreg
   return 0;
 }
 
-void ProcessBook::close(OwnerId owner) {
+void ProcessKernels::close(OwnerId owner) {
   const auto found = by_owner_.find(owner);
   if (found == by_owner_.end()) return;
   const std::shared_ptr<Process> process = std::move(found->second);
@@ -47,12 +63,12 @@ void ProcessBook::close(OwnerId owner) {
   if (ended_.size() > kMostEnded) forget_oldest();
 }
 
-void ProcessBook::forget_oldest() {
+void ProcessKernels::forget_oldest() {
   series_ -= ended_.front()->slots.size();
   ended_.pop_front();
 }
 
-std::vector<ProcessRow> ProcessBook::rows() const {
+std::vector<ProcessRow> ProcessKernels::rows() const {
   std::vector<ProcessRow> all;
   all.reserve(living_.size());
   for (const auto& [pid, process] : living_) {
@@ -60,15 +76,21 @@ std::vector<ProcessRow> ProcessBook::rows() const {
     row.pid = pid;
     for (const auto& [owner, state] : process->owners) row.captures.push_back(state);
     for (const auto& [device, work] : process->devices) {
-      row.uses.push_back(
-          {.device = device, .told = {}, .calls = work.calls, .kernel_ns = work.kernel_ns});
+      ProcessUse use;
+      use.device = device;
+      use.calls = work.calls;
+      use.kernel_ns = work.kernel_ns;
+      row.uses.push_back(use);
+    }
+    for (const auto& [owner, state] : process->owners) {
+      for (const CapturedMemory& memory : state.memories) add_memory(memory, row.uses);
     }
     all.push_back(std::move(row));
   }
   return all;
 }
 
-std::shared_ptr<ProcessBook::Process> ProcessBook::newest(std::uint32_t pid) const {
+std::shared_ptr<ProcessKernels::Process> ProcessKernels::newest(std::uint32_t pid) const {
   if (const auto found = living_.find(pid); found != living_.end()) return found->second;
   for (auto process = ended_.rbegin(); process != ended_.rend(); ++process) {
     if ((*process)->pid == pid) return *process;
@@ -76,7 +98,7 @@ std::shared_ptr<ProcessBook::Process> ProcessBook::newest(std::uint32_t pid) con
   return nullptr;
 }
 
-bool ProcessBook::write_kernels(std::uint32_t pid, Frame& frame) {
+bool ProcessKernels::write_kernels(std::uint32_t pid, Frame& frame) {
   const auto process = newest(pid);
   if (!process) return false;
   process->table.update_rows();
@@ -85,7 +107,7 @@ bool ProcessBook::write_kernels(std::uint32_t pid, Frame& frame) {
   return true;
 }
 
-std::optional<KernelTable::SketchAndExtremes> ProcessBook::sketch_of(
+std::optional<KernelTable::SketchAndExtremes> ProcessKernels::sketch_of(
     std::uint32_t pid, std::uint64_t kernel_id, KernelKind kind,
     std::span<const std::uint32_t> devices) const {
   const auto process = newest(pid);
@@ -93,7 +115,7 @@ std::optional<KernelTable::SketchAndExtremes> ProcessBook::sketch_of(
   return process->table.sketch_of(kernel_id, kind, devices);
 }
 
-std::vector<ProcessShare> ProcessBook::shares(std::uint64_t kernel_id, KernelKind kind) {
+std::vector<ProcessShare> ProcessKernels::shares(std::uint64_t kernel_id, KernelKind kind) {
   std::vector<ProcessShare> all;
   const auto look = [&](const Process& process) {
     const KernelCounters counters = process.table.counters_of(kernel_id, kind);

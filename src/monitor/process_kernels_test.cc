@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "monitor/process_book.h"
+#include "monitor/process_kernels.h"
 
 #include <array>
 
@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 constexpr Timestamp kNoon = from_unix_ns(1'767'355'200'000'000'000);
 
 /// A monitor with one device, and processes that run kernels on it.
-class ProcessBookTest : public ::testing::Test {
+class ProcessKernelsTest : public ::testing::Test {
  protected:
   struct Program {
     OwnerId owner;
@@ -66,7 +66,7 @@ class ProcessBookTest : public ::testing::Test {
       monitor_.device({.uuid = "GPU-a", .name = {}, .pci_bus_id = {}, .source = "cuda"});
 };
 
-TEST_F(ProcessBookTest, SplitsWhatTheMachineCountsExactly) {
+TEST_F(ProcessKernelsTest, SplitsWhatTheMachineCountsExactly) {
   const Program a = start(10);
   const Program b = start(20);
   run(a, "gemm", 3, 100);
@@ -97,7 +97,7 @@ TEST_F(ProcessBookTest, SplitsWhatTheMachineCountsExactly) {
   EXPECT_EQ(sketch->max_ns, 3000U);
 }
 
-TEST_F(ProcessBookTest, TwoAgentsInOneProcessAreOneProcess) {
+TEST_F(ProcessKernelsTest, TwoAgentsInOneProcessAreOneProcess) {
   const Program cuda = start(10);
   const Program opencl = start(10, "opencl");
   run(cuda, "gemm", 1, 100);
@@ -111,7 +111,7 @@ TEST_F(ProcessBookTest, TwoAgentsInOneProcessAreOneProcess) {
   EXPECT_EQ(kernels_of(10), "gemm 2 300;");  // still known to those who ask
 }
 
-TEST_F(ProcessBookTest, ANumberThatIsUsedAgainIsAnotherProcess) {
+TEST_F(ProcessKernelsTest, ANumberThatIsUsedAgainIsAnotherProcess) {
   const Program before = start(10);
   run(before, "old", 1, 100);
   monitor_.close_owner(before.owner);
@@ -120,7 +120,7 @@ TEST_F(ProcessBookTest, ANumberThatIsUsedAgainIsAnotherProcess) {
   EXPECT_EQ(kernels_of(10), "new 1 100;");
 }
 
-TEST_F(ProcessBookTest, TheEndedMakeRoomAndWhatHasNoneIsCounted) {
+TEST_F(ProcessKernelsTest, TheEndedMakeRoomAndWhatHasNoneIsCounted) {
   const Program ended = start(10);
   run(ended, "a", 1, 100);
   run(ended, "b", 1, 100);
@@ -135,15 +135,15 @@ TEST_F(ProcessBookTest, TheEndedMakeRoomAndWhatHasNoneIsCounted) {
   EXPECT_EQ(kernels_of(20), "a 2 200;b 1 100;c 1 100;d 1 100;");
 }
 
-TEST_F(ProcessBookTest, OnlyTheNewestEndedAreKept) {
-  for (std::uint32_t pid = 1; pid <= ProcessBook::kMostEnded + 1; ++pid) {
+TEST_F(ProcessKernelsTest, OnlyTheNewestEndedAreKept) {
+  for (std::uint32_t pid = 1; pid <= ProcessKernels::kMostEnded + 1; ++pid) {
     monitor_.close_owner(start(pid).owner);
   }
   EXPECT_EQ(kernels_of(1), "unknown");
   EXPECT_EQ(kernels_of(2), "");
 }
 
-TEST_F(ProcessBookTest, WhatIsNoProcessIsNotSplit) {
+TEST_F(ProcessKernelsTest, WhatIsNoProcessIsNotSplit) {
   const Program nobody{.owner = monitor_.open_owner(), .pid = 0};
   run(nobody, "gemm", 3, 100);
   EXPECT_TRUE(build()->processes.empty());
