@@ -403,6 +403,15 @@ class GuestTest(CudaTest):
                     self.assertEqual((got[0], got[2]), (code, ""))
                     self.assertLess(time.monotonic() - began, 3.5)  # 0.6 s and at most 2 s
 
+    def test_it_keeps_within_its_budget_and_says_so(self):
+        with self.server(), Program(self.path, "init", "rate:300000", "kernels:1500000", "say:done",
+                                    "wait", GPUVIGIL_BUDGET_PERCENT="0.01") as program:
+            program.says("done")
+            shown = program.segment().read()
+            self.assertEqual(shown["detail"], 3)  # off, and it had to be: 1 ms in 10 s is allowed
+            self.assertLess(sum(row["calls"] for row in shown["rows"]), 1500000)
+            self.assertEqual(shown["blind_reason"], 0)
+
     def test_it_can_be_switched_off(self):
         with self.server() as server:
             for off in ({"GPUVIGIL_AGENT": "off"}, {"GPUVIGIL_CUPTI_POLICY": "off"}):

@@ -19,7 +19,9 @@ BLIND_PROFILER, BLIND_REFUSED, BLIND_NO_DRIVER, BLIND_UNSUPPORTED = 1, 2, 3, 4
 def environment(socket, agent=AGENT, **more):
     """That of the program, with nothing of ours."""
     found = {"PATH": os.environ["PATH"], "GPUVIGIL_SOCKET": str(socket),
-             "LD_LIBRARY_PATH": DOUBLES, "GPUVIGIL_FLUSH_MS": "250"}
+             "LD_LIBRARY_PATH": DOUBLES, "GPUVIGIL_FLUSH_MS": "250",
+             # Launching flat out costs more than the default allows, and then it stops counting.
+             "GPUVIGIL_BUDGET_PERCENT": "100"}
     if agent:
         found["CUDA_INJECTION64_PATH"] = agent
     return {**found, **{name: str(value) for name, value in more.items()}}
