@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,7 @@ namespace gpuvigil {
 namespace {
 
 /// Of a table that is larger nobody is identified: reading it takes ten milliseconds each time.
-constexpr std::size_t kMaxTable = 4 * 1024 * 1024;
+constexpr std::size_t kMaxTable = 32 * 1024 * 1024;
 
 constexpr std::size_t kMappedPrefix = 12;  // bytes of ::ffff:0:0/96 before the IPv4 address
 
@@ -138,11 +139,18 @@ void collect_owners(std::string_view table, const std::string& local, const std:
 std::optional<std::string> read_table(const std::string& path) {
   auto file = FileSource::open(path);
   if (!file) return std::nullopt;
-  std::string text(kMaxTable, '\0');
-  const auto size = read_fully(*file, text);
-  if (!size || *size == text.size()) return std::nullopt;
-  text.resize(*size);
-  return text;
+  // Piece by piece: most are small, and a buffer for the largest would stay with the process.
+  constexpr std::size_t kPiece = 64 * 1024;
+  std::string text;
+  while (text.size() < kMaxTable) {
+    const std::size_t before = text.size();
+    text.resize(before + kPiece);
+    const auto size = read_fully(*file, std::span(text).subspan(before));
+    if (!size) return std::nullopt;
+    text.resize(before + *size);
+    if (*size < kPiece) return text;
+  }
+  return std::nullopt;
 }
 
 std::optional<std::uint32_t> find_in_tables(const TcpEnds& ends) {
