@@ -23,7 +23,7 @@
 namespace gpuvigil {
 namespace {
 
-/// Of a table that is larger nobody is identified: reading it takes ten milliseconds each time.
+/// Of a table that is larger nobody is identified: reading it takes a tenth of a second each time.
 constexpr std::size_t kMaxTable = 32 * 1024 * 1024;
 
 constexpr std::size_t kMappedPrefix = 12;  // bytes of ::ffff:0:0/96 before the IPv4 address
