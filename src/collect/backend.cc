@@ -40,7 +40,7 @@ Result<Demo> make_demo(std::uint64_t, Timestamp) {
 std::span<const BackendEntry> builtin_backends() {
   static const std::vector<BackendEntry> backends = {
 #if GPUVIGIL_WITH_DEMO
-      {"demo", open_demo},
+    {"demo", open_demo},
 #endif
   };
   return backends;

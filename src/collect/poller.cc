@@ -141,7 +141,7 @@ void Poller::admit(const std::vector<DeviceInfo>& listed) {
     }
   }
   for (Known& known : known_) {
-    if (!known.is_present) known.sample = absent_sample(Missing::kLost, now);
+    if (!known.is_present) replace(known, absent_sample(Missing::kLost, now));
   }
   for (const DeviceInfo* info : unknown) {
     Known* const known = is_usable_uuid(info->uuid) ? find_or_add(*info, now) : nullptr;
@@ -183,6 +183,12 @@ bool Poller::forget_longest_lost() {
   return true;
 }
 
+/// What is known of a device stays known when it says nothing of it.
+void Poller::replace(Known& known, DeviceSample sample) {
+  if (!sample.inventory) sample.inventory = std::move(known.sample.inventory);
+  known.sample = std::move(sample);
+}
+
 void Poller::sample(Known& known) {
   auto answer = [&] {
     const Watched call(watch_, *clock_, "sample of " + known.info->uuid);
@@ -191,17 +197,17 @@ void Poller::sample(Known& known) {
   const Timestamp answered = clock_->now();
   if (!answer) {
     ++calls_failed_;
-    known.sample = sample_of_error(answer.error(), answered);
+    replace(known, sample_of_error(answer.error(), answered));
     return;
   }
-  known.sample = *std::move(answer);
+  replace(known, *std::move(answer));
   known.sample.at = answered;
   readings_invalid_ += refuse_nonsense(known.sample);
 }
 
 void Poller::mark_all(const Error& error) {
   const Timestamp now = clock_->now();
-  for (Known& known : known_) known.sample = sample_of_error(error, now);
+  for (Known& known : known_) replace(known, sample_of_error(error, now));
 }
 
 /// The first tick after `now`; ticks are counted from the first round, so that they do not drift.

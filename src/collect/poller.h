@@ -67,6 +67,7 @@ class Poller {
   void arrive(Known& known, Timestamp now);
   Known* find_or_add(const DeviceInfo& info, Timestamp now);
   bool forget_longest_lost();
+  static void replace(Known& known, DeviceSample sample);
   void sample(Known& known);
   void mark_all(const Error& error);
   Timestamp next_tick(Timestamp now) const;

@@ -2,6 +2,8 @@
 #include "collect/sample_report.h"
 
 #include <cmath>
+#include <memory>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -11,8 +13,8 @@ namespace {
 // Beyond what any board has or will have for years; what a broken sensor or driver says is
 // beyond it: all bits set, NaN, 255 %, 4095 degrees.
 constexpr double kMinCelsius = -60;
-constexpr double kMaxCelsius = 200;
-constexpr double kMaxWatts = 20'000;
+constexpr double kMaxCelsius = detail::kMaxCelsius;
+constexpr double kMaxWatts = detail::kMaxWatts;
 constexpr std::uint32_t kMaxMegahertz = 20'000;
 constexpr std::uint64_t kMaxMemoryBytes = std::uint64_t{1} << 50U;
 constexpr std::uint32_t kMaxProcesses = 1U << 22U;  // Linux has no more pids
@@ -30,10 +32,31 @@ void for_each_reading(DeviceSample& sample, Visit visit) {
   visit(sample.memory_clock);
   visit(sample.throttle_reasons);
   visit(sample.processes);
+  visit(sample.details);
 }
 
 bool is_within(double value, double low, double high) {
   return std::isfinite(value) && value >= low && value <= high;
+}
+
+bool is_sensible(const DeviceMetric& metric, double value) {
+  return is_within(value, metric.unit == Unit::kCelsius ? kMinCelsius : 0, metric.max);
+}
+
+/// The same for the readings of the catalogue; copies them only when one is refused.
+std::uint64_t refuse_nonsense(Reading<std::shared_ptr<const DeviceDetails>>& details) {
+  if (!details) return 0;
+  std::uint64_t refused = 0;
+  std::shared_ptr<DeviceDetails> cleaned;
+  for (const DeviceMetric& metric : kDeviceMetrics) {
+    const Reading<double>& reading = (*details)->metrics[metric.id];
+    if (!reading || is_sensible(metric, *reading)) continue;
+    if (!cleaned) cleaned = std::make_shared<DeviceDetails>(**details);
+    cleaned->metrics[metric.id] = missing(Missing::kDriverError);
+    ++refused;
+  }
+  if (cleaned) details = std::move(cleaned);
+  return refused;
 }
 
 }  // namespace
@@ -115,6 +138,7 @@ std::uint64_t refuse_nonsense(DeviceSample& sample) {
     sample.processes = missing(Missing::kDriverError);
     ++refused;
   }
+  refused += refuse_nonsense(sample.details);
   if (refused > 0 && sample.health == Health::kOk) sample.health = Health::kDegraded;
   return refused;
 }

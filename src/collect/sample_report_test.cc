@@ -138,5 +138,26 @@ TEST(BackendState, HasANameForEachState) {
   EXPECT_EQ(to_string(BackendState::kHung), "hung");
 }
 
+TEST(RefuseNonsense, ChecksEveryMetricOfTheCatalogue) {
+  for (const DeviceMetric& metric : kDeviceMetrics) {
+    SCOPED_TRACE(metric.name);
+    const auto after = [&](double value) {
+      auto details = std::make_shared<DeviceDetails>();
+      details->metrics[metric.id] = value;
+      DeviceSample sample = sample_with(50);
+      sample.details = details;
+      const std::uint64_t refused = refuse_nonsense(sample);
+      EXPECT_TRUE(details->metrics[metric.id].has_value());  // what others hold stays as it was
+      EXPECT_EQ(sample.health, refused == 0 ? Health::kOk : Health::kDegraded);
+      return reading_of(sample, metric.id);
+    };
+    EXPECT_EQ(after(metric.max), metric.max);
+    EXPECT_EQ(after(0), 0.0);
+    EXPECT_EQ(after(std::nextafter(metric.max, 1e300)).error(), Missing::kDriverError);
+    EXPECT_EQ(after(std::numeric_limits<double>::quiet_NaN()).error(), Missing::kDriverError);
+    EXPECT_EQ(after(metric.unit == Unit::kCelsius ? -61 : -1).error(), Missing::kDriverError);
+  }
+}
+
 }  // namespace
 }  // namespace gpuvigil

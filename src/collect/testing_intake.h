@@ -59,6 +59,7 @@ class RecordingIntake final : public Intake {
     samples[static_cast<std::uint32_t>(device)] = sample;
     ++samples_told;
   }
+  void event(const Event& event) override { events.push_back(event); }
   void rebase(DeviceSlot, Duration) override { ++unexpected; }
   void lost(Loss loss, std::uint64_t count) override { losses.add(loss, count); }
 
@@ -70,6 +71,7 @@ class RecordingIntake final : public Intake {
   std::map<std::uint32_t, std::vector<std::pair<Timestamp, Timestamp>>> spans;
   std::map<std::uint32_t, DeviceSample> samples;
   int samples_told = 0;
+  std::vector<Event> events;
   int unexpected = 0;
   LossCounters losses;
 

@@ -3,11 +3,13 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "base/clock.h"
 #include "base/units.h"
+#include "model/device_details.h"
 #include "model/reading.h"
 
 namespace gpuvigil {
@@ -77,6 +79,11 @@ struct DeviceSample {
   Reading<Megahertz> memory_clock = missing(Missing::kNotSampled);
   Reading<std::uint32_t> throttle_reasons = missing(Missing::kNotSampled);  ///< kThrottle* bits.
   Reading<std::uint32_t> processes = missing(Missing::kNotSampled);  ///< That hold memory on it.
+
+  /// Everything else that it says now; never null where it is there.
+  Reading<std::shared_ptr<const DeviceDetails>> details = missing(Missing::kNotSampled);
+  /// What is known of it; stays when it is lost. Null: nobody said anything.
+  std::shared_ptr<const DeviceInventory> inventory;
 };
 
 /// A sample in which every reading is missing for the same reason.
@@ -93,7 +100,15 @@ struct DeviceSample {
           .sm_clock = none,
           .memory_clock = none,
           .throttle_reasons = none,
-          .processes = none};
+          .processes = none,
+          .details = none,
+          .inventory = nullptr};
+}
+
+/// A reading of the catalogue.
+[[nodiscard]] inline Reading<double> reading_of(const DeviceSample& sample, MetricId id) {
+  if (!sample.details) return missing(sample.details.error());
+  return (*sample.details)->metrics[id];
 }
 
 }  // namespace gpuvigil

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "model/alert.h"
 #include "model/device.h"
+#include "model/event.h"
 #include "model/kernel.h"
 #include "model/latency_sketch.h"
 #include "model/loss.h"
@@ -94,6 +95,8 @@ struct Frame {
   std::vector<Alert> alerts;            ///< Pending and firing ones, and the newest resolved ones.
   std::uint32_t alerts_today = 0;       ///< Began to fire since 00:00 UTC.
   std::shared_ptr<const WindowLadder> windows;  ///< For "the last 15 minutes"; never null.
+  /// What happened to devices; never null.
+  std::shared_ptr<const EventLog> events = std::make_shared<const EventLog>();
   LossCounters losses;
   MemoryReuse memory_reuse;
   std::string no_device_reason;  ///< With no device: how to get one.

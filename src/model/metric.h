@@ -3,6 +3,7 @@
 
 #include <array>
 #include <string_view>
+#include <utility>
 
 #include "model/frame.h"
 
@@ -25,7 +26,7 @@ namespace gpuvigil {
 /// One number of a device over time: what rules compare and history keeps.
 struct Metric {
   std::string_view name;  ///< In rules, alerts and history; never changes.
-  std::string_view unit;  ///< "percent", "bytes", "celsius", "watts", "mhz", "bool".
+  std::string_view unit;  ///< As to_string(Unit) says.
   Reading<double> (*read)(const DeviceRow&);
 };
 
@@ -39,32 +40,48 @@ template <class T>
 
 }  // namespace detail
 
-/// Every metric of a device, by name.
-inline constexpr std::array kMetrics = {
+namespace detail {
+
+/// The readings that DeviceSample has by name, and what frames add to them.
+inline constexpr std::array kNamedMetrics = {
     Metric{"gpu_utilization", "percent",
-           [](const DeviceRow& row) { return detail::as_number(shown_utilization(row)); }},
+           [](const DeviceRow& row) { return as_number(shown_utilization(row)); }},
     Metric{"kernel_busy", "percent",
-           [](const DeviceRow& row) { return detail::as_number(row.kernel_busy); }},
+           [](const DeviceRow& row) { return as_number(row.kernel_busy); }},
     Metric{"memory_usage", "percent",
            [](const DeviceRow& row) {
-             return detail::as_number(
-                 memory_percent(row.sample.memory_used, row.sample.memory_total));
+             return as_number(memory_percent(row.sample.memory_used, row.sample.memory_total));
            }},
     Metric{"memory_used", "bytes",
-           [](const DeviceRow& row) { return detail::as_number(row.sample.memory_used); }},
+           [](const DeviceRow& row) { return as_number(row.sample.memory_used); }},
     Metric{"temperature", "celsius",
-           [](const DeviceRow& row) { return detail::as_number(row.sample.temperature); }},
-    Metric{"power", "watts",
-           [](const DeviceRow& row) { return detail::as_number(row.sample.power); }},
-    Metric{"sm_clock", "mhz",
-           [](const DeviceRow& row) { return detail::as_number(row.sample.sm_clock); }},
+           [](const DeviceRow& row) { return as_number(row.sample.temperature); }},
+    Metric{"power", "watts", [](const DeviceRow& row) { return as_number(row.sample.power); }},
+    Metric{"sm_clock", "mhz", [](const DeviceRow& row) { return as_number(row.sample.sm_clock); }},
     Metric{"memory_clock", "mhz",
-           [](const DeviceRow& row) { return detail::as_number(row.sample.memory_clock); }},
+           [](const DeviceRow& row) { return as_number(row.sample.memory_clock); }},
     Metric{"device_lost", "bool",
            [](const DeviceRow& row) {
              return Reading<double>(row.sample.health == Health::kLost ? 1.0 : 0.0);
            }},
 };
+
+template <std::size_t... Named, std::size_t... Catalogued>
+constexpr std::array<Metric, sizeof...(Named) + sizeof...(Catalogued)> all_metrics(
+    std::index_sequence<Named...>, std::index_sequence<Catalogued...>) {
+  return {kNamedMetrics[Named]...,
+          Metric{kDeviceMetrics[Catalogued].name, to_string(kDeviceMetrics[Catalogued].unit),
+                 [](const DeviceRow& row) {
+                   return reading_of(row.sample, static_cast<MetricId>(Catalogued));
+                 }}...};
+}
+
+}  // namespace detail
+
+/// Every metric of a device: those with a name of their own, then the catalogue's.
+inline constexpr auto kMetrics =
+    detail::all_metrics(std::make_index_sequence<detail::kNamedMetrics.size()>(),
+                        std::make_index_sequence<kDeviceMetricCount>());
 
 /// Null when there is no metric of that name.
 [[nodiscard]] constexpr const Metric* find_metric(std::string_view name) {

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "model/device.h"
+#include "model/event.h"
 #include "model/kernel.h"
 #include "model/latency_sketch.h"
 #include "model/loss.h"
@@ -70,6 +71,9 @@ class Intake {
 
   /// The newest sample of a device; replaces the last.
   virtual void sample(DeviceSlot device, const DeviceSample& sample) = 0;
+
+  /// Something happened to a device; its UUID need not be known.
+  virtual void event(const Event& event) = 0;
 
   /// Every time told of this device so far is later by `by`: for files that say only at their end
   /// what their times count from.

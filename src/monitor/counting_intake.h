@@ -61,6 +61,7 @@ class CountingIntake final : public Intake {
   void activity(DeviceSlot, KernelKind, Timestamp, Timestamp) override {}
   void covered(DeviceSlot, Timestamp, Timestamp) override {}
   void sample(DeviceSlot, const DeviceSample&) override {}
+  void event(const Event&) override {}
   void rebase(DeviceSlot, Duration) override {}
   void lost(Loss loss, std::uint64_t count) override { losses.add(loss, count); }
 

@@ -112,7 +112,9 @@ void Monitor::covered(DeviceSlot slot, Timestamp from, Timestamp to) {
 }
 
 void Monitor::sample(DeviceSlot slot, const DeviceSample& sample) {
-  at(slot).sample = sample;
+  DeviceState& device = at(slot);
+  if (const auto change = health_event(*device.info, device.sample, sample)) events_.add(*change);
+  device.sample = sample;
 }
 
 void Monitor::rebase(DeviceSlot slot, Duration by) {
@@ -173,6 +175,7 @@ std::shared_ptr<Frame> Monitor::build(Timestamp edge, bool is_edge) {
   frame->edge = edge;
   frame->is_edge = is_edge;
   frame->losses = losses_;
+  frame->events = events_.log();
   frame->devices.reserve(devices_.size());
   for (std::uint32_t i = 0; i < devices_.size(); ++i) {
     frame->devices.push_back(row_of(i, edge));

@@ -11,6 +11,7 @@
 
 #include "model/frame.h"
 #include "model/source.h"
+#include "monitor/event_book.h"
 #include "monitor/interval_union.h"
 #include "monitor/kernel_table.h"
 #include "monitor/memory_sweep.h"
@@ -52,6 +53,7 @@ class Monitor final : public Intake {
   void activity(DeviceSlot device, KernelKind kind, Timestamp from, Timestamp to) override;
   void covered(DeviceSlot device, Timestamp from, Timestamp to) override;
   void sample(DeviceSlot device, const DeviceSample& sample) override;
+  void event(const Event& event) override { events_.add(event); }
   void rebase(DeviceSlot device, Duration by) override;
   void lost(Loss loss, std::uint64_t count) override { losses_.add(loss, count); }
 
@@ -94,6 +96,7 @@ class Monitor final : public Intake {
   RecentRing recent_;
   MemorySweep memory_;
   LadderBuilder windows_;
+  EventBook events_;
   std::vector<DeviceState> devices_;
   std::unordered_map<std::string, std::uint32_t> device_by_uuid_;
   LossCounters losses_;

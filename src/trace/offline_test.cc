@@ -57,6 +57,7 @@ class KeepingIntake final : public Intake {
   void sample(DeviceSlot device, const DeviceSample& sample) override {
     of(device).sample = sample;
   }
+  void event(const Event&) override { ADD_FAILURE(); }
   void rebase(DeviceSlot device, Duration by) override { of(device).rebased += by.count(); }
   void lost(Loss loss, std::uint64_t count) override { losses.add(loss, count); }
 

@@ -132,6 +132,7 @@ class FakeIntake final : public Intake {
     EXPECT_EQ(to_unix_ns(sample.at), until_ns);
     samples.at(static_cast<std::size_t>(device)) = sample;
   }
+  void event(const Event&) override { ADD_FAILURE(); }
   void rebase(DeviceSlot, Duration) override { ADD_FAILURE(); }
   void lost(Loss loss, std::uint64_t count) override { losses.add(loss, count); }
 
