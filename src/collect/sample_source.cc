@@ -19,7 +19,20 @@ void SampleSource::feed(Timestamp /*until*/, Intake& intake) {
   for (Fed& fed : fed_) hand_in(fed, intake);
 }
 
+std::string SampleSource::problem() const {
+  std::string problem;
+  for (const Fed& fed : fed_) {
+    if (fed.report && !fed.report->problem.empty()) problem = fed.report->problem;
+  }
+  return problem;
+}
+
 void SampleSource::hand_in(Fed& fed, Intake& intake) {
+  for (const Event& event : fed.sampler->take_events()) intake.event(event);
+  const std::uint64_t dropped = fed.sampler->events_dropped();
+  if (dropped > fed.dropped) {
+    intake.lost(Loss::kEventsDropped, dropped - std::exchange(fed.dropped, dropped));
+  }
   auto report = fed.sampler->report();
   if (report == fed.report) return;
   if (slots_.size() > kMaxSlots) slots_.clear();  // asking again gives the same slots

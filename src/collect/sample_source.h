@@ -25,12 +25,16 @@ class SampleSource final : public Source {
   /// Never: devices are there as long as the machine is.
   [[nodiscard]] bool finished() const override { return false; }
 
+  /// That of the last sampler that has one: the real drivers stand behind the demo machine.
+  [[nodiscard]] std::string problem() const override;
+
  private:
   struct Fed {
     std::shared_ptr<const Sampler> sampler;
     std::shared_ptr<const SampleReport> report;  ///< The last one handed in.
     std::uint64_t late = 0;
     std::uint64_t invalid = 0;
+    std::uint64_t dropped = 0;
   };
   void hand_in(Fed& fed, Intake& intake);
 

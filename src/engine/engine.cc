@@ -64,6 +64,7 @@ struct Engine::Impl {
     return !peeks.empty() || !wait_for_publication.empty() || peek_requested;
   }
   std::shared_ptr<Frame> build(Timestamp until, bool is_edge);
+  [[nodiscard]] std::string why_no_device() const;
   DeviceSlot slot_of_recorded(std::uint32_t device);
   [[nodiscard]] Duration time_to_wait(bool peek_wanted, Timestamp next_edge) const;
 
@@ -114,6 +115,16 @@ DeviceSlot Engine::Impl::slot_of_recorded(std::uint32_t device) {
   return slot;
 }
 
+/// What a source says of it, then what can be done without any.
+std::string Engine::Impl::why_no_device() const {
+  for (const auto& source : sources) {
+    std::string problem = source->problem();
+    if (problem.empty()) continue;
+    return options.no_device_reason.empty() ? problem : problem + "; " + options.no_device_reason;
+  }
+  return options.no_device_reason;
+}
+
 std::shared_ptr<Frame> Engine::Impl::build(Timestamp until, bool is_edge) {
   const auto began = std::chrono::steady_clock::now();
   last_until = std::max(last_until, until);
@@ -131,7 +142,7 @@ std::shared_ptr<Frame> Engine::Impl::build(Timestamp until, bool is_edge) {
   auto frame = monitor.build(last_until, is_edge);
   frame->seq = seq;
   frame->since = since;
-  if (frame->devices.empty()) frame->no_device_reason = options.no_device_reason;
+  if (frame->devices.empty()) frame->no_device_reason = why_no_device();
   finished = all_finished && !sources.empty();
   last_build_end = std::chrono::steady_clock::now();
   last_build_cost = last_build_end - began;

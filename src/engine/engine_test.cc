@@ -53,6 +53,22 @@ TEST(Engine, TheFirstFrameIsThereWhenStartReturns) {
   EXPECT_EQ(engine.frame()->no_device_reason, "none here");
 }
 
+/// Has no device and says why.
+class TroubledSource final : public Source {
+ public:
+  void feed(Timestamp, Intake&) override {}
+  [[nodiscard]] bool finished() const override { return false; }
+  [[nodiscard]] std::string problem() const override { return "nvml: the driver is not loaded"; }
+};
+
+TEST(Engine, ASourceSaysWhyThereIsNoDevice) {
+  const SystemClock clock;
+  Engine engine({.no_device_reason = "none here"}, clock);
+  engine.add_source(std::make_unique<TroubledSource>());
+  engine.start();
+  EXPECT_EQ(engine.frame()->no_device_reason, "nvml: the driver is not loaded; none here");
+}
+
 TEST(Engine, FramesCloseOnWholePeriodsAndSumUpToEverything) {
   const SystemClock clock;
   Engine engine({.frame_period = 100ms}, clock);

@@ -19,8 +19,9 @@ enum class Loss : std::uint8_t {
   kSamplesLate,           ///< Device samples that missed their deadline.
   kReadingsInvalid,       ///< Values of a driver that cannot be; shown as driver errors.
   kExecutionsUncounted,   ///< A program that reports itself had no room or no times for them.
+  kEventsDropped,         ///< Events of devices that came faster than they were taken.
 };
-inline constexpr std::size_t kLossKinds = 9;
+inline constexpr std::size_t kLossKinds = 10;
 
 struct LossInfo {
   Loss loss;
@@ -45,6 +46,8 @@ inline constexpr std::array<LossInfo, kLossKinds> kLosses = {{
      "Values of a driver that cannot be: out of range, or not a number."},
     {Loss::kExecutionsUncounted, "executions_uncounted", true,
      "Of programs that report themselves: no room to count them, or no times."},
+    {Loss::kEventsDropped, "events_dropped", false,
+     "Events of devices that came faster than they were taken."},
 }};
 
 /// One counter for each kind.

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "base/clock.h"
@@ -95,6 +96,9 @@ class Source {
 
   /// True when nothing more will ever come.
   [[nodiscard]] virtual bool finished() const = 0;
+
+  /// Why it tells of no device, in one line; empty: it does, or has nothing to say about it.
+  [[nodiscard]] virtual std::string problem() const { return {}; }
 };
 
 }  // namespace gpuvigil
