@@ -3,8 +3,15 @@
 
 #include <vector>
 
+#include "collect/nvml_survey.h"
+
 #if GPUVIGIL_WITH_DEMO
 #include "collect/demo.h"
+#endif
+#if GPUVIGIL_WITH_NVML
+#include "base/shared_library.h"
+#include "collect/nvml_backend.h"
+#include "collect/nvml_library.h"
 #endif
 
 namespace gpuvigil {
@@ -37,10 +44,32 @@ Result<Demo> make_demo(std::uint64_t, Timestamp) {
 
 #endif
 
+#if GPUVIGIL_WITH_NVML
+
+bool has_device_driver(const BackendOptions& options) {
+  const std::string& name = options.nvml_library;
+  return SharedLibrary::open(name.empty() ? std::string(kNvmlName) : name).has_value();
+}
+
+#else
+
+bool has_device_driver(const BackendOptions&) {
+  return false;
+}
+
+Result<NvmlSurvey> survey_nvml(const std::string&) {
+  return fail(Errc::kUnavailable, "NVML was left out of this build (GPUVIGIL_WITH_NVML was off)");
+}
+
+#endif
+
 std::span<const BackendEntry> builtin_backends() {
   static const std::vector<BackendEntry> backends = {
 #if GPUVIGIL_WITH_DEMO
-    {"demo", open_demo},
+      {"demo", open_demo},
+#endif
+#if GPUVIGIL_WITH_NVML
+      {"nvml", NvmlBackend::open},
 #endif
   };
   return backends;

@@ -34,14 +34,13 @@ inline int mig_of(NvmlDevice handle) {
 /// `answer(state, gpu)` once all that can go wrong with this call did not.
 template <class Answer>
 int ask_gpu(const char* function, NvmlDevice device, Answer answer) {
-  using namespace gpuvigil;
   Scenario& scenario = Scenario::get();
-  if (scenario.opened() == 0) return kNvmlUninitialized;
+  if (scenario.opened() == 0) return gpuvigil::kNvmlUninitialized;
   if (const auto code = scenario.enter(function, gpu_of(device))) return *code;
   return scenario.with([&](const State& state) -> int {
     const auto gpu = state.gpus.find(static_cast<unsigned>(gpu_of(device)));
-    if (gpu == state.gpus.end() || gpu->second.is_removed) return kNvmlInvalidArgument;
-    if (gpu->second.is_lost) return kNvmlGpuIsLost;
+    if (gpu == state.gpus.end() || gpu->second.is_removed) return gpuvigil::kNvmlInvalidArgument;
+    if (gpu->second.is_lost) return gpuvigil::kNvmlGpuIsLost;
     return answer(state, gpu->second);
   });
 }
@@ -49,16 +48,15 @@ int ask_gpu(const char* function, NvmlDevice device, Answer answer) {
 /// `answer(state, words)` with what the scenario says about `key` of this device.
 template <class Answer>
 int ask(const char* function, NvmlDevice device, std::string_view key, Answer answer) {
-  using namespace gpuvigil;
   return ask_gpu(function, device, [&](const State& state, const Gpu& gpu) -> int {
     const Part* part = &gpu.self;
     if (const int mig = mig_of(device); mig >= 0) {
       const auto found = gpu.mig.find(static_cast<unsigned>(mig));
-      if (found == gpu.mig.end()) return kNvmlInvalidArgument;
+      if (found == gpu.mig.end()) return gpuvigil::kNvmlInvalidArgument;
       part = &found->second;
     }
     const auto words = part->values.find(key);
-    if (words == part->values.end() || words->second.empty()) return kNvmlNotSupported;
+    if (words == part->values.end() || words->second.empty()) return gpuvigil::kNvmlNotSupported;
     const std::string& first = words->second[0];
     if (first[0] == '!') return std::atoi(first.c_str() + 1);
     return answer(state, words->second);

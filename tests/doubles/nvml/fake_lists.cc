@@ -30,11 +30,22 @@ NvmlCode fill(const State& state, const Words& words, NvmlField& field) {
   return kNvmlOk;
 }
 
+/// Of a MIG device: its GPU instance, whose processes alone it lists.
+std::optional<std::uint32_t> instance_of(const Gpu& gpu, NvmlDevice device) {
+  const auto mig = gpu.mig.find(static_cast<unsigned>(mig_of(device)));
+  if (mig_of(device) < 0 || mig == gpu.mig.end()) return std::nullopt;
+  const auto words = mig->second.values.find("gpu_instance");
+  if (words == mig->second.values.end()) return std::nullopt;
+  return static_cast<std::uint32_t>(std::atoi(words->second[0].c_str()));
+}
+
 int list(const char* function, NvmlDevice device, char type, unsigned* count, void* out) {
   return ask_gpu(function, device, [&](const State& state, const Gpu& gpu) -> int {
     std::vector<Process> found;
+    const auto instance = instance_of(gpu, device);
     for (const Process& process : gpu.processes) {
-      if (process.type == type) found.push_back(process);
+      if (process.type != type) continue;
+      if (!instance || *instance == process.gpu_instance) found.push_back(process);
     }
     const unsigned room = *count;
     *count = static_cast<unsigned>(found.size());

@@ -81,10 +81,12 @@ void Scenario::bring_up_to_now() {
   const char* const path = std::getenv("GPUVIGIL_FAKE_NVML");
   struct stat info{};
   if (path != nullptr && ::stat(path, &info) == 0) {
-    const std::int64_t stamp = info.st_mtim.tv_sec * kNanoseconds + info.st_mtim.tv_nsec;
-    if (stamp != stamp_) {
-      stamp_ = stamp;
-      began_ = static_cast<double>(stamp) / kNanoseconds;
+    const std::int64_t written = info.st_mtim.tv_sec * kNanoseconds + info.st_mtim.tv_nsec;
+    // Two files in one tick of the clock differ in their inode.
+    if (written != written_ || info.st_ino != inode_) {
+      written_ = written;
+      inode_ = info.st_ino;
+      began_ = static_cast<double>(written) / kNanoseconds;
       read(path);
     }
   }

@@ -115,7 +115,8 @@ class Scenario {
   std::size_t applied_ = 0;
   State state_;
   double began_ = 0;  ///< The file's modification, in seconds of the wall clock.
-  std::int64_t stamp_ = -1;
+  std::int64_t written_ = -1;
+  std::uint64_t inode_ = 0;
   std::size_t events_told_ = 0;
   std::map<std::string, std::uint64_t, std::less<>> calls_;
   std::mt19937 random_;
