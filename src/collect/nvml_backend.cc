@@ -125,14 +125,16 @@ void NvmlBackend::add_mig_devices(std::vector<NvmlIdentity>& identities) const {
 /// The reader of a device stays while the device is the same in all respects: a handle that came to
 /// mean another one, or a partitioning, begins anew.
 void NvmlBackend::keep(const NvmlIdentity& identity) {
+  bool is_new = false;
   {
     const MutexLock lock(mutex_);
     const auto at = readers_.find(identity.uuid);
-    if (at != readers_.end() && at->second->identity() == identity) return;
+    is_new = at == readers_.end();
+    if (!is_new && at->second->identity() == identity) return;
   }
   // Outside the lock, because it asks the driver.
   auto reader = std::make_shared<NvmlDeviceReader>(library_, identity, versions_);
-  if (identity.handle == identity.board) events_.watch(identity.handle);
+  if (is_new && identity.handle == identity.board) events_.watch(identity.handle);
   const MutexLock lock(mutex_);
   std::swap(readers_[identity.uuid], reader);
 }

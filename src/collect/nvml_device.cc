@@ -74,6 +74,10 @@ NvmlDeviceReader::NvmlDeviceReader(std::shared_ptr<const NvmlLibrary> library,
       gpm_(library_, identity_.board, identity_.gpu_instance) {}
 
 void NvmlDeviceReader::store(NvmlPlace place, double raw, double scale) {
+  if (std::isnan(raw)) {
+    readings_[place] = missing(Missing::kUnsupported);
+    return;
+  }
   const bool is_sense = std::isfinite(raw) && raw >= 0 && raw <= detail::kMaxMoved;
   if (is_sense && may_wrap(place)) {
     raw = counters_[static_cast<std::size_t>(place)].advance(raw);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "collect/nvml_readings.h"
 
+#include <cmath>
 #include <limits>
 
 namespace gpuvigil {
@@ -8,12 +9,13 @@ namespace {
 
 using U64 = unsigned long long;
 
-constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+/// No device has it, so that it is refused and counted wherever it would be shown.
+constexpr double kNonsense = std::numeric_limits<double>::infinity();
 
-/// All bits set is what the library writes where it has no number.
+/// All bits set is no number of anything.
 template <class Number>
 double number(Number value) {
-  return value == static_cast<Number>(~Number{0}) ? kNone : static_cast<double>(value);
+  return value == static_cast<Number>(~Number{0}) ? kNonsense : static_cast<double>(value);
 }
 
 /// Calls that fill one number of 32 bits.
@@ -261,7 +263,7 @@ std::span<const NvmlGpmRow> nvml_gpm_rows() {
 double number_in(const NvmlField& field) {
   switch (field.type) {
     case NvmlValueType::kDouble:
-      return field.value.f64;
+      return std::isnan(field.value.f64) ? kNonsense : field.value.f64;
     case NvmlValueType::kU32:
       return number(field.value.u32);
     case NvmlValueType::kUlong:
@@ -274,7 +276,7 @@ double number_in(const NvmlField& field) {
     case NvmlValueType::kU16:
       return number(field.value.u16);
   }
-  return kNone;
+  return kNonsense;
 }
 
 }  // namespace gpuvigil

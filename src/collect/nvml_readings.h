@@ -65,7 +65,7 @@ struct NvmlQuestion {
   double scale;  ///< From the library's unit to ours.
   std::array<NvmlPlace, kMaxAnswers> places;
   std::size_t answers;  ///< How many of `places` count.
-  /// Fills `values`; what is not there stays NaN. A number with all bits set is NaN too.
+  /// Fills `values`; what this driver does not tell stays NaN. All bits set is infinity.
   NvmlCode (*ask)(const NvmlFunctions& call, NvmlDevice device, double* values);
 };
 
@@ -89,7 +89,7 @@ struct NvmlGpmRow {
 [[nodiscard]] std::span<const NvmlFieldRow> nvml_fields();
 [[nodiscard]] std::span<const NvmlGpmRow> nvml_gpm_rows();
 
-/// The number in a field, whatever its type; NaN when all its bits are set.
+/// The number in a field, whatever its type; infinity when all its bits are set, or it is NaN.
 [[nodiscard]] double number_in(const NvmlField& field);
 
 }  // namespace gpuvigil
