@@ -15,7 +15,7 @@ JOBS ?= $(shell nproc)
 configure = cmake --preset $(1) --log-level=WARNING >/dev/null
 build = $(call configure,$(1)) && cmake --build --preset $(1) --parallel $(JOBS)
 
-.PHONY: release run test test-long test-builds bench lint fuzz install dist format clean help
+.PHONY: release run test test-long test-builds bench lint fuzz install dist gpu-bundle format clean help
 
 release: ## Build the program: build/release/bin/gpuvigil
 	@tools/bootstrap run
@@ -29,7 +29,7 @@ test: ## Build with ASan and UBSan, run every test but the long ones
 	@$(call build,dev)
 	@ctest --preset dev --parallel $(JOBS) --label-exclude '^(long|soak|builds)$$'
 
-test-long: ## Concurrent tests with TSan, short fuzzing, the long tests and soaks
+test-long: ## Concurrent and end-to-end tests with TSan, short fuzzing, the long tests and soaks
 	@tools/bootstrap run test fuzz
 	@$(call configure,tsan) && cmake --build --preset tsan --parallel $(JOBS) --target concurrent_tests
 	@ctest --preset tsan --parallel $(JOBS) --label-regex '^concurrent$$'
@@ -66,6 +66,9 @@ dist: ## Pack it to run anywhere: build/dist/gpuvigil-VERSION-linux-ARCH.tar.gz
 	@$(call build,dist)
 	@tools/dist build/dist
 	@tools/check_dist
+
+gpu-bundle: dist ## That and tools/gpu_check with all it runs, for a machine with a GPU
+	@tools/gpu_bundle build/dist
 
 format: ## Rewrite the C++ sources with clang-format
 	@tools/bootstrap lint

@@ -100,6 +100,7 @@ class RawServer {
     const int fd = static_cast<int>(who);
     const ssize_t got = ::recv(fd, buffer_.data(), buffer_.size(), 0);
     if (got > 0) {
+      if (message_bytes_ > 0) connections_.push_back(fd);  // whose one request this is
       // A reply that does not fit into the socket's buffer is cut short: choose a shorter one.
       if (::send(fd, reply_.data(), reply_.size(), MSG_NOSIGNAL) > 0) return;
     } else if (got < 0 && errno == EAGAIN) {
@@ -113,7 +114,6 @@ class RawServer {
     int fd = 0;
     while ((fd = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
       watch(epoll_, fd, static_cast<std::uint64_t>(fd));
-      if (message_bytes_ > 0) connections_.push_back(fd);
     }
   }
 

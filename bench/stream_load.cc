@@ -165,10 +165,17 @@ class Clients {
         die("a message is larger than 64 KiB");
       }
       if (bytes.size() < head + size) return bytes;
-      if ((byte(0) & 0xFU) == 1) on_message(bytes.substr(head, size));
+      const std::size_t opcode = byte(0) & 0xFU;
+      if (opcode == 1) on_message(bytes.substr(head, size));
+      if (opcode == 9) answer_ping(connection);
       bytes.remove_prefix(head + size);
     }
     return bytes;
+  }
+
+  static void answer_ping(const Connection& connection) {
+    constexpr std::array<unsigned char, 6> kEmptyPong = {0x8A, 0x80, 0, 0, 0, 0};
+    if (::send(connection.fd, kEmptyPong.data(), kEmptyPong.size(), MSG_NOSIGNAL) < 0) die("send");
   }
 
   void on_message(std::string_view message) {

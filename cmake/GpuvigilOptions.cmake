@@ -5,7 +5,7 @@ function(gpuvigil_part name what)
   option(GPUVIGIL_WITH_${name} "${what}" ON)
 endfunction()
 
-gpuvigil_part(AGENTS "The socket at which programs report themselves")
+gpuvigil_part(AGENTS "The socket at which programs report themselves, and what does it in them")
 gpuvigil_part(API_DOCS "The page /docs, with Swagger UI from npm")
 gpuvigil_part(DEMO "The simulated machine")
 gpuvigil_part(NVML "Devices by NVIDIA's management library, which is loaded where it is found")

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,14 +10,13 @@
 #include <unistd.h>
 
 #include "gpuvigil/gpuvigil.h"
+#include "keep.h"
 #include "link.h"
 #include "series.h"
 #include "shard.h"
 #include "writer.h"
 
 #define PUBLISH_MS 250U
-#define RETRY_MS 1000U
-#define RETRY_REFUSED_MS 60000U
 #define CLOSE_MS 250U
 #define EXIT_MS 100U
 #define STACK_BYTES (256U * 1024U)
@@ -31,6 +29,11 @@ static gpuvigil_client the_client;
 
 /// One opens or closes at a time; taken before `mutex`.
 static pthread_mutex_t life_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+/// Held by the publisher while it makes descriptors, so that a forked child knows all that it has
+/// inherited and closes it: else the child would hold its parent's connection, and the server would
+/// not see the parent end. Taken after `life_mutex`, before `mutex`; nothing waits under it.
+static pthread_mutex_t making_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 /// Guards what follows. `changed` tells those who wait for `flushes_done`.
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -47,44 +50,7 @@ static unsigned opened;
 static pthread_t thread;
 static int wake = -1;  // an eventfd, while the thread runs
 
-static uint64_t now_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * 1000U + (uint64_t)now.tv_nsec / 1000000U;
-}
-
 // ---- the publisher: one thread, which owns the segment and the connection ----
-
-/// Connects when it is time; when the next time is.
-static uint64_t keep_linked(link_status* now, uint64_t next_try, bool is_urgent) {
-  if (gpuvigil_link_descriptor() >= 0 && !gpuvigil_link_listen(now)) {
-    // What a server has had it shall not have again, nor shall another.
-    if (gpuvigil_link_is_taken()) gpuvigil_writer_give_up();
-    gpuvigil_link_close();
-    next_try = now_ms() + (now->state == GPUVIGIL_REFUSED ? RETRY_REFUSED_MS : RETRY_MS);
-  }
-  if (gpuvigil_link_descriptor() >= 0 || (now_ms() < next_try && !is_urgent)) return next_try;
-  const int segment = gpuvigil_writer_descriptor();
-  if (segment < 0) {
-    snprintf(now->why, sizeof(now->why), "the system gives no shared memory");
-  } else {
-    gpuvigil_link_connect(segment, now);
-  }
-  return now_ms() + RETRY_MS;
-}
-
-static void wait_for_work(uint64_t next_try) {
-  uint64_t number = 0;
-  const uint64_t now = now_ms();
-  uint64_t timeout = PUBLISH_MS;
-  if (gpuvigil_link_descriptor() < 0) timeout = next_try > now ? next_try - now : 0;
-  if (timeout > RETRY_MS) timeout = RETRY_MS;
-  struct pollfd ready[] = {{.fd = wake, .events = POLLIN},
-                           {.fd = gpuvigil_link_descriptor(), .events = POLLIN}};
-  if (poll(ready, 2, (int)timeout) > 0 && ready[0].revents != 0) {
-    (void)!read(wake, &number, sizeof(number));
-  }
-}
 
 static void* publish_until_closed(void* unused) {
   link_status now = {GPUVIGIL_SEARCHING, "looking for a server"};
@@ -97,7 +63,9 @@ static void* publish_until_closed(void* unused) {
     const bool is_urgent = wanted != flushes_done && now.state == GPUVIGIL_SEARCHING;
     pthread_mutex_unlock(&mutex);
 
-    next_try = keep_linked(&now, next_try, is_urgent && !ends);
+    pthread_mutex_lock(&making_mutex);
+    next_try = gpuvigil_keep_linked(&now, next_try, is_urgent && !ends);
+    pthread_mutex_unlock(&making_mutex);
     gpuvigil_writer_publish(gpuvigil_link_is_taken());
 
     pthread_mutex_lock(&mutex);
@@ -106,7 +74,7 @@ static void* publish_until_closed(void* unused) {
     if (gpuvigil_link_is_taken()) flushes_done = wanted;
     pthread_cond_broadcast(&changed);
     pthread_mutex_unlock(&mutex);
-    if (!ends) wait_for_work(next_try);
+    if (!ends) gpuvigil_keep_waiting(wake, next_try, PUBLISH_MS);
   }
   return unused;
 }
@@ -147,6 +115,7 @@ static void start_condition(void) {
 
 static void before_fork(void) {
   pthread_mutex_lock(&life_mutex);
+  pthread_mutex_lock(&making_mutex);
   pthread_mutex_lock(&mutex);
   gpuvigil_shard_lock();
   gpuvigil_series_lock();
@@ -156,6 +125,7 @@ static void after_fork_in_parent(void) {
   gpuvigil_series_unlock();
   gpuvigil_shard_unlock();
   pthread_mutex_unlock(&mutex);
+  pthread_mutex_unlock(&making_mutex);
   pthread_mutex_unlock(&life_mutex);
 }
 
@@ -171,6 +141,7 @@ static void after_fork_in_child(void) {
   flushes_wanted = flushes_done = 0;
   status = (link_status){GPUVIGIL_OFF, "this process was forked and has not opened anything"};
   pthread_mutex_init(&mutex, NULL);
+  pthread_mutex_init(&making_mutex, NULL);
   pthread_mutex_init(&life_mutex, NULL);
   start_condition();
 }
@@ -312,7 +283,7 @@ gpuvigil_handle* gpuvigil_kernel(gpuvigil_client* client, const char* name, unsi
     errno = EINVAL;
     return NULL;
   }
-  const uint32_t id = gpuvigil_series_add(name, (uint32_t)bytes, device);
+  const uint32_t id = gpuvigil_series_add(name, (uint32_t)bytes, GPUVIGIL_KIND_BY_NAME, device);
   if (id == NO_SERIES) {
     errno = ENOSPC;
     return NULL;
@@ -324,8 +295,8 @@ void gpuvigil_record(gpuvigil_handle* kernel, uint64_t duration_ns, uint64_t mem
   const bool is_good = kernel != NULL && duration_ns < MAX_VALUE &&
                        (memory_bytes < MAX_VALUE || memory_bytes == GPUVIGIL_NO_MEMORY);
   if (!is_good) {
-    gpuvigil_writer_count_loss(GPUVIGIL_LOSS_REFUSED);
+    gpuvigil_writer_count_losses(GPUVIGIL_LOSS_REFUSED, 1);
   } else if (!gpuvigil_shard_record(kernel->id, duration_ns, memory_bytes)) {
-    gpuvigil_writer_count_loss(GPUVIGIL_LOSS_UNCOUNTED);  // there is no memory
+    gpuvigil_writer_count_losses(GPUVIGIL_LOSS_UNCOUNTED, 1);  // there is no memory
   }
 }

@@ -73,10 +73,9 @@ static int find_server(const char** path) {
   return error;
 }
 
-static bool send_hello(int segment) {
-  gpuvigil_hello hello = {.magic = GPUVIGIL_HELLO_MAGIC,
-                          .abi = GPUVIGIL_SEGMENT_ABI,
-                          .size = GPUVIGIL_SEGMENT_MAX_BYTES};
+static bool send_hello(int segment, uint32_t abi) {
+  gpuvigil_hello hello = {
+      .magic = GPUVIGIL_HELLO_MAGIC, .abi = abi, .size = GPUVIGIL_SEGMENT_MAX_BYTES};
   struct iovec bytes = {.iov_base = &hello, .iov_len = sizeof(hello)};
   union {
     struct cmsghdr aligned;
@@ -94,14 +93,14 @@ static bool send_hello(int segment) {
   return sendmsg(descriptor, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof(hello);
 }
 
-void gpuvigil_link_connect(int segment, link_status* status) {
+void gpuvigil_link_connect(int segment, uint32_t abi, link_status* status) {
   const char* path = "";
   const int error = find_server(&path);
   if (error != 0) {
     tell(status, GPUVIGIL_SEARCHING, "no server answers at %s (%s)", path, strerror(error));
     return;
   }
-  if (!send_hello(segment)) {
+  if (!send_hello(segment, abi)) {
     tell(status, GPUVIGIL_SEARCHING, "the server at %s does not listen (%s)", path,
          strerror(errno));
     gpuvigil_link_close();

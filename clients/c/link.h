@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "gpuvigil/gpuvigil.h"
 
@@ -18,8 +19,9 @@ typedef struct link_status {
 /// Where to look: `path`, or NULL for the places that gpuvigil.h names. Before the thread starts.
 void gpuvigil_link_set_path(const char* path);
 
-/// Tries to hand `segment` over. Nothing here waits: gpuvigil_link_listen() looks for the answer.
-void gpuvigil_link_connect(int segment, link_status* status);
+/// Tries to hand `segment`, of layout `abi`, over. Nothing here waits: gpuvigil_link_listen() looks
+/// for the answer.
+void gpuvigil_link_connect(int segment, uint32_t abi, link_status* status);
 
 /// Looks at what the server has said. False when the connection has ended.
 bool gpuvigil_link_listen(link_status* status);

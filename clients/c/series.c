@@ -25,8 +25,8 @@ static uint16_t by_hash[HASH_SLOTS];  // 1 + id
 static uint32_t name_bytes;
 static uint32_t pages_used;
 
-static uint32_t hash_of(const char* name, uint32_t bytes, uint32_t device) {
-  uint64_t hash = UINT64_C(14695981039346656037) ^ device;  // FNV-1a
+static uint32_t hash_of(const char* name, uint32_t bytes, uint32_t kind, uint32_t device) {
+  uint64_t hash = UINT64_C(14695981039346656037) ^ device ^ (uint64_t)kind << 8U;  // FNV-1a
   for (uint32_t i = 0; i < bytes; ++i) {
     hash = (hash ^ (unsigned char)name[i]) * UINT64_C(1099511628211);
   }
@@ -34,11 +34,11 @@ static uint32_t hash_of(const char* name, uint32_t bytes, uint32_t device) {
 }
 
 /// The place of a series in by_hash, or the empty one where it belongs.
-static uint32_t place_of(const char* name, uint32_t bytes, uint32_t device) {
-  uint32_t place = hash_of(name, bytes, device) % HASH_SLOTS;
+static uint32_t place_of(const char* name, uint32_t bytes, uint32_t kind, uint32_t device) {
+  uint32_t place = hash_of(name, bytes, kind, device) % HASH_SLOTS;
   while (by_hash[place] != 0) {
     const series* found = &all[by_hash[place] - 1U];
-    if (found->device == device && found->name_bytes == bytes &&
+    if (found->device == device && found->kind == kind && found->name_bytes == bytes &&
         memcmp(names + found->name_offset, name, bytes) == 0) {
       break;
     }
@@ -53,10 +53,12 @@ static bool has_room(uint32_t bytes, uint32_t devices_to_come) {
          name_bytes + bytes + devices_to_come * sizeof(GPUVIGIL_OTHER_NAME) <= NAME_BYTES;
 }
 
-static uint32_t append(uint32_t place, const char* name, uint32_t bytes, uint32_t device) {
+static uint32_t append(uint32_t place, const char* name, uint32_t bytes, uint32_t kind,
+                       uint32_t device) {
   const uint32_t id = count;
   memcpy(names + name_bytes, name, bytes);
-  all[id] = (series){.name_offset = name_bytes, .name_bytes = bytes, .device = device};
+  all[id] =
+      (series){.name_offset = name_bytes, .name_bytes = bytes, .device = device, .kind = kind};
   all[id].other = device < device_count ? device_other[device] : id;
   handles[id].id = id;
   name_bytes += bytes;
@@ -85,26 +87,28 @@ static uint32_t device_index(uint32_t number, const char* uuid, const char* name
   device->number = number;
   strncpy(device->uuid, uuid, sizeof(device->uuid) - 1U);
   strncpy(device->name, name, sizeof(device->name) - 1U);
-  const uint32_t other = append(place_of(GPUVIGIL_OTHER_NAME, other_bytes, index),
-                                GPUVIGIL_OTHER_NAME, other_bytes, index);
+  const uint32_t kind = GPUVIGIL_KIND_BY_NAME;
+  const uint32_t other = append(place_of(GPUVIGIL_OTHER_NAME, other_bytes, kind, index),
+                                GPUVIGIL_OTHER_NAME, other_bytes, kind, index);
   for (uint32_t page = 0; page < GPUVIGIL_SKETCH_PAGES; ++page) give_page(other, page);
   device_other[index] = other;
   __atomic_store_n(&device_count, index + 1U, __ATOMIC_RELEASE);
   return index;
 }
 
-static uint32_t add_locked(const char* name, uint32_t bytes, uint32_t number) {
+static uint32_t add_locked(const char* name, uint32_t bytes, uint32_t kind, uint32_t number) {
   const uint32_t device = device_index(number, "", "");
   if (device == NO_SERIES) return NO_SERIES;
-  const uint32_t place = place_of(name, bytes, device);
+  const uint32_t place = place_of(name, bytes, kind, device);
   if (by_hash[place] != 0) return by_hash[place] - 1U;
   if (!has_room(bytes, DEVICES_TO_COME)) return device_other[device];
-  return append(place, name, bytes, device);
+  return append(place, name, bytes, kind, device);
 }
 
-uint32_t gpuvigil_series_add(const char* name, uint32_t bytes, uint32_t device_number) {
+uint32_t gpuvigil_series_add(const char* name, uint32_t bytes, uint32_t kind,
+                             uint32_t device_number) {
   pthread_mutex_lock(&mutex);
-  const uint32_t id = add_locked(name, bytes, device_number);
+  const uint32_t id = add_locked(name, bytes, kind, device_number);
   pthread_mutex_unlock(&mutex);
   return id;
 }

@@ -15,11 +15,15 @@
 #define MAX_NAME 8192U
 #define NAME_BYTES (160U * 1024U)
 #define MAX_RECENT 256U
+/// For what a writer tells beside its series; who has such sets it when this is compiled.
+#ifndef EXTRA_BYTES
+#define EXTRA_BYTES 0U
+#endif
 /// What is left of the largest segment.
 #define MAX_PAGES                                                                               \
   ((GPUVIGIL_SEGMENT_MAX_BYTES - sizeof(gpuvigil_segment_header) -                              \
     MAX_DEVICES * sizeof(gpuvigil_segment_device) - MAX_SERIES * sizeof(gpuvigil_segment_row) - \
-    MAX_RECENT * sizeof(gpuvigil_segment_recent) - NAME_BYTES) /                                \
+    MAX_RECENT * sizeof(gpuvigil_segment_recent) - NAME_BYTES - EXTRA_BYTES) /                  \
    sizeof(gpuvigil_segment_page))
 
 #define NO_SERIES UINT32_MAX
@@ -32,13 +36,15 @@ typedef struct series {
   uint32_t name_offset;
   uint32_t name_bytes;
   uint32_t device;                        ///< Index in the table of devices.
+  uint32_t kind;                          ///< GPUVIGIL_KIND_*
   uint32_t other;                         ///< The series of the device's __other__.
   uint16_t pages[GPUVIGIL_SKETCH_PAGES];  ///< 1 + index; 0: none yet. Atomic.
 } series;
 
-/// The id of a name on a device; that of its __other__ where there is no room, NO_SERIES where
-/// there is none for that either. Takes a lock.
-uint32_t gpuvigil_series_add(const char* name, uint32_t bytes, uint32_t device_number);
+/// The id of a name of a kind on a device; that of its __other__ where there is no room, NO_SERIES
+/// where there is none for that either. Takes a lock.
+uint32_t gpuvigil_series_add(const char* name, uint32_t bytes, uint32_t kind,
+                             uint32_t device_number);
 
 /// 0, or an errno. Takes a lock.
 int gpuvigil_series_add_device(uint32_t number, const char* uuid, const char* name);

@@ -38,14 +38,15 @@ static uint64_t now_ns(void) {
 }
 
 /// False, and nothing is changed, where make_cell() has to come first or there is no room.
-static bool count_one(shard* s, uint32_t id, uint64_t duration_ns, uint64_t memory_bytes) {
+static inline bool count_one(shard* s, uint32_t id, const execution* one) {
+  const uint64_t duration_ns = one->duration_ns;
+  const uint64_t memory_bytes = one->memory_bytes;
   cell* const c = GET(s->cells[id]);
   if (!LIKELY(c != NULL)) return false;
   const uint32_t bucket = gpuvigil_sketch_bucket(duration_ns);
   gpuvigil_segment_page* const page = GET(c->pages[bucket / GPUVIGIL_SKETCH_PAGE_BUCKETS]);
   if (!LIKELY(page != NULL && page != &no_room)) return false;
   uint32_t* const hits = &page->counts[bucket % GPUVIGIL_SKETCH_PAGE_BUCKETS];
-  const uint64_t end_ns = now_ns();
   const uint64_t now = GET(epoch);
   extremes* const range = &c->extremes[now % 2U];
   if (!LIKELY(GET(range->epoch) == now)) {
@@ -61,18 +62,21 @@ static bool count_one(shard* s, uint32_t id, uint64_t duration_ns, uint64_t memo
   __atomic_load(&c->sum_squares_ns2, &squares, __ATOMIC_RELAXED);
   squares += (double)duration_ns * (double)duration_ns;
   __atomic_store(&c->sum_squares_ns2, &squares, __ATOMIC_RELAXED);
-  SET(c->last_end_ns, end_ns);
-  SET(c->last_duration_ns, duration_ns);
+  if (one->end_ns >= GET(c->last_end_ns)) {
+    SET(c->last_end_ns, one->end_ns);
+    SET(c->last_duration_ns, duration_ns);
+  }
   if (memory_bytes != GPUVIGIL_NO_MEMORY) {
     SET(c->memory_calls, GET(c->memory_calls) + 1U);
     SET(c->memory_bytes, GET(c->memory_bytes) + memory_bytes);
     if (memory_bytes > GET(c->largest_memory_bytes)) SET(c->largest_memory_bytes, memory_bytes);
   }
-  listed* const entry = &s->recent[GET(s->recent_head) % MAX_RECENT];
+  execution* const entry = &s->recent[GET(s->recent_head) % MAX_RECENT];
   SET(entry->id, id);
   SET(entry->duration_ns, duration_ns);
   SET(entry->memory_bytes, memory_bytes);
-  SET(entry->end_ns, end_ns);
+  SET(entry->start_ns, one->start_ns);
+  SET(entry->end_ns, one->end_ns);
   __atomic_store_n(&s->recent_head, s->recent_head + 1U, __ATOMIC_RELEASE);
   __atomic_store_n(&c->calls, GET(c->calls) + 1U, __ATOMIC_RELEASE);
   return true;
@@ -95,11 +99,12 @@ static bool make_cell(shard* s, uint32_t id, uint64_t duration_ns) {
   return true;
 }
 
-static bool count_slowly(shard* s, uint32_t id, uint64_t duration_ns, uint64_t memory_bytes) {
-  if (!make_cell(s, id, duration_ns)) return false;
-  if (count_one(s, id, duration_ns, memory_bytes)) return true;
+static bool count_slowly(shard* s, const execution* one) {
+  const uint32_t id = (uint32_t)one->id;
+  if (!make_cell(s, id, one->duration_ns)) return false;
+  if (count_one(s, id, one)) return true;
   const uint32_t other = gpuvigil_series_at(id)->other;  // which always has room
-  return make_cell(s, other, duration_ns) && count_one(s, other, duration_ns, memory_bytes);
+  return make_cell(s, other, one->duration_ns) && count_one(s, other, one);
 }
 
 static void give_back(void* held) {
@@ -132,35 +137,45 @@ static shard* take_locked(void) {
   return s;
 }
 
-/// Counts where all count who have no shard of their own.
-static bool count_shared(uint32_t id, uint64_t duration_ns, uint64_t memory_bytes) {
-  pthread_mutex_lock(&shared_mutex);
-  if (shared == NULL) {
-    pthread_mutex_lock(&mutex);
-    // Room for this one is always left: see take_locked().
-    shared = calloc(1, sizeof(*shared));
-    if (shared != NULL) {
-      shards[count] = shared;
-      __atomic_store_n(&count, count + 1U, __ATOMIC_RELEASE);
-    }
-    pthread_mutex_unlock(&mutex);
+static void make_shared(void) {
+  pthread_mutex_lock(&mutex);
+  // Room for this one is always left: see take_locked().
+  shared = calloc(1, sizeof(*shared));
+  if (shared != NULL) {
+    shards[count] = shared;
+    __atomic_store_n(&count, count + 1U, __ATOMIC_RELEASE);
   }
-  const bool counted = shared != NULL && (count_one(shared, id, duration_ns, memory_bytes) ||
-                                          count_slowly(shared, id, duration_ns, memory_bytes));
+  pthread_mutex_unlock(&mutex);
+}
+
+void gpuvigil_shard_hold(void) {
+  pthread_mutex_lock(&shared_mutex);
+}
+
+bool gpuvigil_shard_record_held(const execution* one) {
+  if (!LIKELY(shared != NULL)) make_shared();
+  return shared != NULL && (count_one(shared, (uint32_t)one->id, one) || count_slowly(shared, one));
+}
+
+void gpuvigil_shard_release(void) {
   pthread_mutex_unlock(&shared_mutex);
-  return counted;
 }
 
 bool gpuvigil_shard_record(uint32_t id, uint64_t duration_ns, uint64_t memory_bytes) {
-  if (LIKELY(mine != NULL) && LIKELY(count_one(mine, id, duration_ns, memory_bytes))) return true;
+  const execution one = {
+      .id = id, .duration_ns = duration_ns, .memory_bytes = memory_bytes, .end_ns = now_ns()};
+  if (LIKELY(mine != NULL) && LIKELY(count_one(mine, id, &one))) return true;
   if (GET(is_paused)) return true;  // a child that has not opened anything
   if (mine == NULL && !is_ending) {
     pthread_mutex_lock(&mutex);
     mine = take_locked();
     pthread_mutex_unlock(&mutex);
   }
-  if (mine == NULL) return count_shared(id, duration_ns, memory_bytes);
-  return count_slowly(mine, id, duration_ns, memory_bytes);
+  if (mine != NULL) return count_slowly(mine, &one);
+  gpuvigil_shard_hold();
+  const bool counted = gpuvigil_shard_record_held(&one);
+  gpuvigil_shard_release();
+  return counted;
 }
 
 uint32_t gpuvigil_shard_count(void) {

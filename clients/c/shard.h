@@ -33,12 +33,14 @@ typedef struct cell {
   gpuvigil_segment_page* pages[GPUVIGIL_SKETCH_PAGES];
 } cell;
 
-typedef struct listed {
-  uint64_t id;
+/// One execution, as it is counted and as it is listed.
+typedef struct execution {
+  uint64_t id;  ///< Of its series.
   uint64_t duration_ns;
-  uint64_t memory_bytes;
+  uint64_t memory_bytes;  ///< Or GPUVIGIL_NO_MEMORY.
+  uint64_t start_ns;      ///< CLOCK_MONOTONIC; 0: nobody knows.
   uint64_t end_ns;
-} listed;
+} execution;
 
 /// What the publisher has taken of a cell.
 typedef struct taken {
@@ -49,7 +51,7 @@ typedef struct taken {
 typedef struct shard {
   cell* cells[MAX_SERIES];
   uint64_t recent_head;  ///< Entry n is at n modulo MAX_RECENT.
-  listed recent[MAX_RECENT];
+  execution recent[MAX_RECENT];
   struct shard* next_free;
 
   // The publisher's.
@@ -57,8 +59,14 @@ typedef struct shard {
   uint64_t recent_taken;
 } shard;
 
-/// Counts on the shard of this thread. False where there is no memory.
+/// Counts on the shard of this thread what ends now. False where there is no memory.
 bool gpuvigil_shard_record(uint32_t id, uint64_t duration_ns, uint64_t memory_bytes);
+
+/// For those who count much at once: what lies between is counted on the shard of all who have none
+/// of their own. Taken before the lock of series.h.
+void gpuvigil_shard_hold(void);
+bool gpuvigil_shard_record_held(const execution* one);
+void gpuvigil_shard_release(void);
 
 /// Shards below this number exist. Any thread.
 uint32_t gpuvigil_shard_count(void);

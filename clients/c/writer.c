@@ -40,6 +40,8 @@ static uint64_t next_first_epoch = 1;
 static uint32_t rows_written;
 static uint32_t devices_written;
 static uint32_t names_written;
+static const writer_extras no_extras = {.writer = "sdk", .abi = 1};
+static const writer_extras* extras = &no_extras;
 
 static gpuvigil_segment_header* header(void) {
   return (gpuvigil_segment_header*)segment;
@@ -65,7 +67,8 @@ static void lay_out(void) {
   layout = (gpuvigil_segment_header){0};
   gpuvigil_segment_header* const h = &layout;
   h->magic = GPUVIGIL_SEGMENT_MAGIC;
-  h->abi = GPUVIGIL_SEGMENT_ABI;
+  h->abi = extras->abi;
+  h->features = extras->features;
   h->size = GPUVIGIL_SEGMENT_MAX_BYTES;
   h->sketch_scheme = GPUVIGIL_SKETCH_SCHEME;
   // Without randomness the address and the time have to do.
@@ -75,7 +78,7 @@ static void lay_out(void) {
   }
   h->since_ns = now_ns();
   h->pid = getpid();
-  memcpy(h->writer, "sdk", sizeof("sdk"));
+  strncpy(h->writer, extras->writer, sizeof(h->writer) - 1U);
   uint32_t end = sizeof(*h);
   h->devices = place_table(&end, sizeof(gpuvigil_segment_device), MAX_DEVICES);
   h->rows = place_table(&end, sizeof(gpuvigil_segment_row), MAX_SERIES);
@@ -83,6 +86,7 @@ static void lay_out(void) {
   h->names = place_table(&end, 1, NAME_BYTES);
   h->pages = place_table(&end, sizeof(gpuvigil_segment_page), MAX_PAGES);
   _Static_assert(NAME_BYTES % 8 == 0, "pages are aligned");
+  if (extras->lay_out != NULL) extras->lay_out(h, end);
   memcpy(segment, h, sizeof(*h));
   flush_seq = 0;
 }
@@ -126,6 +130,22 @@ static void release(void) {
   segment = NULL;
 }
 
+void gpuvigil_writer_set_extras(const writer_extras* told) {
+  extras = told;
+}
+
+uint32_t gpuvigil_writer_abi(void) {
+  return extras->abi;
+}
+
+gpuvigil_segment_row* gpuvigil_writer_row(uint32_t id) {
+  return entry(&layout.rows, id);
+}
+
+uint32_t gpuvigil_writer_rows(void) {
+  return rows_written;
+}
+
 void gpuvigil_writer_give_up(void) {
   release();
 }
@@ -136,8 +156,8 @@ void gpuvigil_writer_after_fork(void) {
   memset(losses_taken, 0, sizeof(losses_taken));
 }
 
-void gpuvigil_writer_count_loss(uint32_t loss) {
-  __atomic_fetch_add(&losses[loss], 1, __ATOMIC_RELAXED);
+void gpuvigil_writer_count_losses(uint32_t loss, uint64_t calls) {
+  __atomic_fetch_add(&losses[loss], calls, __ATOMIC_RELAXED);
 }
 
 /// What the rows and devices are: everything that was named before the call.
@@ -155,6 +175,7 @@ static void write_identities(void) {
     row->name_offset = s->name_offset;
     row->name_bytes = s->name_bytes;
     row->device = s->device;
+    row->kind = s->kind;
     row->min_ns = UINT64_MAX;
     memcpy(segment + layout.names.offset + s->name_offset, gpuvigil_series_name(s->name_offset),
            s->name_bytes);
@@ -258,7 +279,7 @@ static void count_unlisted(uint64_t more) {
 }
 
 /// What a thread listed since the last round, as far as it is still whole.
-static uint32_t gather(shard* s, uint64_t head, listed* into, uint32_t room) {
+static uint32_t gather(shard* s, uint64_t head, execution* into, uint32_t room) {
   uint64_t from = s->recent_taken;
   s->recent_taken = head;
   const uint64_t most = room < MAX_RECENT - 1U ? room : MAX_RECENT - 1U;
@@ -268,11 +289,12 @@ static uint32_t gather(shard* s, uint64_t head, listed* into, uint32_t room) {
   }
   uint32_t gathered = 0;
   for (uint64_t n = from; n < head; ++n) {
-    const listed* const one = &s->recent[n % MAX_RECENT];
-    const listed copy = {.id = GET(one->id),
-                         .duration_ns = GET(one->duration_ns),
-                         .memory_bytes = GET(one->memory_bytes),
-                         .end_ns = __atomic_load_n(&one->end_ns, __ATOMIC_ACQUIRE)};
+    const execution* const one = &s->recent[n % MAX_RECENT];
+    const execution copy = {.id = GET(one->id),
+                            .duration_ns = GET(one->duration_ns),
+                            .memory_bytes = GET(one->memory_bytes),
+                            .start_ns = GET(one->start_ns),
+                            .end_ns = __atomic_load_n(&one->end_ns, __ATOMIC_ACQUIRE)};
     // Entry n + MAX_RECENT is being written while the head still stands at n + MAX_RECENT.
     if (__atomic_load_n(&s->recent_head, __ATOMIC_ACQUIRE) < n + MAX_RECENT) {
       into[gathered++] = copy;
@@ -284,18 +306,21 @@ static uint32_t gather(shard* s, uint64_t head, listed* into, uint32_t room) {
 }
 
 static int by_end(const void* a, const void* b) {
-  const uint64_t x = ((const listed*)a)->end_ns;
-  const uint64_t y = ((const listed*)b)->end_ns;
+  const uint64_t x = ((const execution*)a)->end_ns;
+  const uint64_t y = ((const execution*)b)->end_ns;
   return (x > y) - (x < y);
 }
 
-static void list(const listed* one) {
+static void list(const execution* one) {
   gpuvigil_segment_header* const h = header();
   gpuvigil_segment_recent* const into =
       entry(&layout.recent, (uint32_t)(h->recent_head % MAX_RECENT));
   const bool has_memory = one->memory_bytes != GPUVIGIL_NO_MEMORY;
+  const uint32_t flags = (has_memory ? GPUVIGIL_RECENT_HAS_MEMORY : 0U) |
+                         (one->start_ns != 0 ? GPUVIGIL_RECENT_HAS_START : 0U);
   const gpuvigil_segment_recent made = {.row = (uint32_t)one->id,
-                                        .flags = has_memory ? GPUVIGIL_RECENT_HAS_MEMORY : 0,
+                                        .flags = flags,
+                                        .start_ns = one->start_ns,
                                         .end_ns = one->end_ns,
                                         .duration_ns = one->duration_ns,
                                         .memory_bytes = has_memory ? one->memory_bytes : 0};
@@ -303,7 +328,7 @@ static void list(const listed* one) {
   SET(h->recent_head, h->recent_head + 1U);
 }
 
-static void publish_recent(listed* gathered, uint32_t count) {
+static void publish_recent(execution* gathered, uint32_t count) {
   qsort(gathered, count, sizeof(*gathered), by_end);
   const uint32_t newest = count > MAX_RECENT ? count - MAX_RECENT : 0;
   if (newest > 0) count_unlisted(newest);
@@ -311,7 +336,7 @@ static void publish_recent(listed* gathered, uint32_t count) {
 }
 
 static void publish_shards(bool is_shared) {
-  static listed gathered[MAX_GATHERED];  // the publisher's alone
+  static execution gathered[MAX_GATHERED];  // the publisher's alone
   static uint64_t heads[MAX_SHARDS + 1U];
   const uint32_t shards = gpuvigil_shard_count();
   // Read first: what is listed up to here is counted. Named before that are all that count.
@@ -333,6 +358,8 @@ static void publish_shards(bool is_shared) {
 }
 
 static bool has_news(void) {
+  // How far it has looked is news where nothing happened, too.
+  if (extras->publish != NULL) return true;
   if (rows_written != gpuvigil_series_count()) return true;
   for (uint32_t i = 0; i < gpuvigil_shard_count(); ++i) {
     const shard* const s = gpuvigil_shard_at(i);
@@ -355,6 +382,7 @@ void gpuvigil_writer_publish(bool is_shared) {
   for (uint32_t i = 0; i < GPUVIGIL_LOSSES; ++i) {
     ADD(h->losses[i], take(&losses[i], &losses_taken[i]));
   }
+  if (extras->publish != NULL) extras->publish(segment);
   SET(h->flushed_at_ns, now);
   __atomic_store_n(&h->flush_seq, ++flush_seq, __ATOMIC_RELEASE);
 }

@@ -4,7 +4,7 @@
 // The layout of the shared memory through which a program reports its GPU work: the process counts,
 // the server reads differences. C11 and C++17; needs nothing but <stdint.h>.
 //
-//   header | devices | rows | recent | names | pages
+//   header | devices | rows | recent | names | pages | shapes | streams | memories
 //
 // A segment is a memfd of at most 1 MiB, sealed against shrinking, growing and further seals, and
 // handed over once, by SCM_RIGHTS, with the first message on the server's SOCK_SEQPACKET socket.
@@ -32,12 +32,22 @@ extern "C" {
 #define GPUVIGIL_HELLO_MAGIC UINT64_C(0x316c656876757067)    // "gpuvhel1"
 
 /// The number of this layout. A server reads its own number and the two before it: what a program
-/// carries stays loaded for weeks while servers are upgraded.
-#define GPUVIGIL_SEGMENT_ABI 1
+/// carries stays loaded for weeks while servers are upgraded. A writer says the lowest number that
+/// has what it tells, so that older servers take it as well.
+///
+/// 2: shapes, streams, memories, the writer's status, executions without times. In 1 all of that is
+/// zero, and a reader does not look at it.
+#define GPUVIGIL_SEGMENT_ABI 2
 #define GPUVIGIL_SEGMENT_MAX_BYTES (1024 * 1024)
 
 /// Features: what the writer knows. What it does not is absent, not zero.
-#define GPUVIGIL_SEGMENT_HAS_BUSY 1U  ///< `covered_until_ns` and the busy times of devices.
+/// Bits that a reader does not know it ignores.
+#define GPUVIGIL_SEGMENT_HAS_BUSY 1U      ///< `covered_until_ns` and the busy times of devices.
+#define GPUVIGIL_SEGMENT_HAS_SHAPES 2U    ///< The table of shapes. From layout 2 on, as all below.
+#define GPUVIGIL_SEGMENT_HAS_STREAMS 4U   ///< The table of streams.
+#define GPUVIGIL_SEGMENT_HAS_MEMORY 8U    ///< The table of memories.
+#define GPUVIGIL_SEGMENT_HAS_STATUS 16U   ///< The status of the writer.
+#define GPUVIGIL_SEGMENT_HAS_UNTIMED 32U  ///< `untimed_calls` of rows.
 
 /// The bucket scheme of the sketches, number 1: one bucket for each nanosecond below 64, then 32
 /// for each power of two below 2^38, and one for what is longer. In pages of 128 buckets.
@@ -64,6 +74,21 @@ extern "C" {
 #define GPUVIGIL_RECENT_HAS_START 1U
 #define GPUVIGIL_RECENT_HAS_MEMORY 2U
 
+/// How closely a writer looks at present; what it does not look at it still counts.
+#define GPUVIGIL_DETAIL_FULL 0U     ///< At everything.
+#define GPUVIGIL_DETAIL_SAMPLED 1U  ///< At one execution of every `detail_every`.
+#define GPUVIGIL_DETAIL_COUNTS 2U   ///< At none.
+#define GPUVIGIL_DETAIL_OFF 3U      ///< Not even counting: what happens now is not told at all.
+
+/// Why a writer sees nothing; 0: it sees.
+#define GPUVIGIL_BLIND_PROFILER 1U     ///< Another profiler holds the driver's hooks.
+#define GPUVIGIL_BLIND_REFUSED 2U      ///< The driver refused.
+#define GPUVIGIL_BLIND_NO_DRIVER 3U    ///< There is no driver, or not its library for profilers.
+#define GPUVIGIL_BLIND_UNSUPPORTED 4U  ///< The driver or the device is too old or too new.
+
+/// The row of what is under no row: shapes and streams for which there was no room.
+#define GPUVIGIL_NO_ROW UINT32_MAX
+
 /// Where the series of a device go for which there is no room: a row of this name.
 #define GPUVIGIL_OTHER_NAME "__other__"
 
@@ -75,6 +100,17 @@ typedef struct gpuvigil_segment_table {
   uint32_t capacity;
   uint32_t reserved;
 } gpuvigil_segment_table;
+
+/// How the writer is doing.
+typedef struct gpuvigil_segment_status {
+  uint32_t detail;          ///< GPUVIGIL_DETAIL_*
+  uint32_t detail_every;    ///< At least 1.
+  uint64_t cost_ns;         ///< CPU time that it took of its process, as far as it measures.
+  uint64_t blind_since_ns;  ///< 0: it sees.
+  uint32_t blind_reason;    ///< GPUVIGIL_BLIND_*
+  uint32_t reserved;
+  char runtime[64];  ///< What it sits in, "CUPTI 130001"; ends with a NUL. Said once known.
+} gpuvigil_segment_status;
 
 typedef struct gpuvigil_segment_header {
   // Never changes once the segment is handed over.
@@ -93,7 +129,10 @@ typedef struct gpuvigil_segment_header {
   gpuvigil_segment_table recent;
   gpuvigil_segment_table names;  ///< Bytes: a stride of 1.
   gpuvigil_segment_table pages;
-  uint64_t reserved1[13];
+  gpuvigil_segment_table shapes;
+  gpuvigil_segment_table streams;
+  gpuvigil_segment_table memories;  ///< As many as there are devices, in their order.
+  uint64_t reserved1[7];
 
   // Changes with each flush.
   uint64_t flush_seq;  ///< Odd while the writer writes.
@@ -103,7 +142,10 @@ typedef struct gpuvigil_segment_header {
   uint32_t devices_used;
   uint32_t rows_used;
   uint64_t losses[GPUVIGIL_LOSSES];
-  uint64_t reserved2[19];
+  uint32_t shapes_used;
+  uint32_t streams_used;
+  gpuvigil_segment_status status;
+  uint64_t reserved2[6];
 } gpuvigil_segment_header;
 
 typedef struct gpuvigil_segment_device {
@@ -135,7 +177,9 @@ typedef struct gpuvigil_segment_row {
   uint64_t last_end_ns;
   uint64_t last_duration_ns;
   uint16_t pages[GPUVIGIL_SKETCH_PAGES];  ///< 1 + index in the table of pages; 0: there is none.
-  uint16_t reserved[7];
+  uint16_t reserved[3];
+  uint64_t
+      untimed_calls;  ///< Executions beside `calls`, of which nothing but their number is known.
 } gpuvigil_segment_row;
 
 /// Counts of 128 buckets, modulo 2^32: a reader takes differences.
@@ -154,10 +198,44 @@ typedef struct gpuvigil_segment_recent {
   uint64_t reserved;
 } gpuvigil_segment_recent;
 
+/// How executions of a row were launched; the first entry is that of GPUVIGIL_NO_ROW. What stands
+/// before `calls` never changes.
+typedef struct gpuvigil_segment_shape {
+  uint32_t row;
+  uint32_t registers;  ///< Of a thread; 0: not known.
+  uint32_t grid[3];    ///< Groups.
+  uint32_t block[3];   ///< Threads of a group; 0: left to the driver.
+  uint32_t static_shared_bytes;
+  uint32_t dynamic_shared_bytes;
+  uint64_t calls;
+  uint64_t sum_ns;
+  uint64_t reserved;
+} gpuvigil_segment_shape;
+
+/// What ran on a stream (a queue); the first entry is that of all for which there was no room. What
+/// stands before `calls` never changes.
+typedef struct gpuvigil_segment_stream {
+  uint64_t stream;  ///< As the driver numbers them; of a device.
+  uint32_t device;  ///< Index in the table of devices; GPUVIGIL_NO_ROW in the first entry.
+  uint32_t kind;    ///< GPUVIGIL_KIND_*; GPUVIGIL_KIND_BY_NAME in the first entry.
+  uint64_t calls;
+  uint64_t sum_ns;
+  uint64_t reserved;
+} gpuvigil_segment_stream;
+
+/// Device memory of this process, as its allocations tell; not what a context takes for itself.
+typedef struct gpuvigil_segment_memory {
+  uint64_t allocated_bytes;  ///< Now.
+  uint64_t peak_bytes;       ///< The most that it ever was.
+  uint64_t pool_reserved_bytes;
+  uint64_t pool_used_bytes;
+  uint64_t reserved[2];
+} gpuvigil_segment_memory;
+
 /// The first message of a writer, with the segment's descriptor beside it.
 typedef struct gpuvigil_hello {
   uint64_t magic;  ///< GPUVIGIL_HELLO_MAGIC
-  uint32_t abi;    ///< GPUVIGIL_SEGMENT_ABI
+  uint32_t abi;    ///< That of the segment.
   uint32_t size;   ///< Of the segment.
 } gpuvigil_hello;
 
@@ -189,6 +267,12 @@ GPUVIGIL_LAYOUT(sizeof(gpuvigil_segment_device) == 160);
 GPUVIGIL_LAYOUT(sizeof(gpuvigil_segment_row) == 128);
 GPUVIGIL_LAYOUT(sizeof(gpuvigil_segment_page) == 512);
 GPUVIGIL_LAYOUT(sizeof(gpuvigil_segment_recent) == 48);
+GPUVIGIL_LAYOUT(__builtin_offsetof(gpuvigil_segment_header, losses) == 296);
+GPUVIGIL_LAYOUT(sizeof(gpuvigil_segment_status) == 96);
+GPUVIGIL_LAYOUT(__builtin_offsetof(gpuvigil_segment_row, untimed_calls) == 120);
+GPUVIGIL_LAYOUT(sizeof(gpuvigil_segment_shape) == 64);
+GPUVIGIL_LAYOUT(sizeof(gpuvigil_segment_stream) == 40);
+GPUVIGIL_LAYOUT(sizeof(gpuvigil_segment_memory) == 48);
 GPUVIGIL_LAYOUT(sizeof(gpuvigil_hello) == 16);
 GPUVIGIL_LAYOUT(sizeof(gpuvigil_welcome) == 128);
 #undef GPUVIGIL_LAYOUT

@@ -47,9 +47,9 @@ void LiveServer::wire() {
     }
     // A fast replay closes frames faster than they can be told: one notice at a time.
     if (edge_is_told_.exchange(true)) return;
-    const bool posted = http_->post([this, &hub] {
+    const bool posted = http_->post([this] {
       edge_is_told_ = false;
-      hub.frame_closed(std::chrono::steady_clock::now());
+      service_.frame_closed(std::chrono::steady_clock::now());
     });
     if (!posted) edge_is_told_ = false;
   });

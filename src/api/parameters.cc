@@ -225,6 +225,23 @@ std::optional<std::vector<std::uint32_t>> ParameterReader::devices(std::string_v
   return found;
 }
 
+std::string ParameterReader::text(std::string_view name) {
+  constexpr std::size_t kMaxTextBytes = 64;
+  const auto found = single(name);
+  if (!found) return {};
+  if (found->empty() || found->size() > kMaxTextBytes) {
+    error(name, fmt::format("must have 1 to {} bytes", kMaxTextBytes));
+  }
+  return std::string(*found);
+}
+
+std::optional<std::uint32_t> ParameterReader::pid(std::string_view name) {
+  constexpr std::uint64_t kMaxPid = 1U << 22U;  // Linux has no more
+  const std::uint64_t found = number(name, 0, 1, kMaxPid);
+  if (found == 0) return std::nullopt;
+  return static_cast<std::uint32_t>(found);
+}
+
 std::optional<Timestamp> ParameterReader::since(std::string_view name) {
   const auto text = single(name);
   if (!text) return std::nullopt;
@@ -277,6 +294,42 @@ KernelQuery read_kernel_query(ParameterReader& in) {
   query.min_calls = in.number("min_calls", 1, 0, UINT64_MAX);
   query.kind = in.choice<KindFilter>("kind", kKinds, query.kind);
   query.names = in.globs("name");
+  query.devices = in.devices("device");
+  query.since = in.since("since");
+  query.pid = in.pid("pid");
+  if (query.pid && query.since) {
+    in.error("since", "cannot be given with pid: what one process did has no windows");
+  }
+  return query;
+}
+
+ProcessQuery read_process_query(ParameterReader& in) {
+  static constexpr std::array<Choice<ProcessSort>, 4> kSorts = {{
+      {"memory", ProcessSort::kMemory},
+      {"kernel_time", ProcessSort::kKernelTime},
+      {"utilization", ProcessSort::kUtilization},
+      {"pid", ProcessSort::kPid},
+  }};
+  ProcessQuery query;
+  query.sort_by = in.choice<ProcessSort>("sort_by", kSorts, query.sort_by);
+  query.limit = in.number("limit", query.limit, 1, 1000);
+  query.offset = in.number("offset", 0, 0, 1'000'000);
+  query.pid = in.pid("pid");
+  query.user = in.text("user");
+  query.devices = in.devices("device");
+  return query;
+}
+
+EventQuery read_event_query(ParameterReader& in) {
+  static constexpr std::array<Choice<EventSeverity>, 3> kSeverities = {{
+      {"info", EventSeverity::kInfo},
+      {"warning", EventSeverity::kWarning},
+      {"critical", EventSeverity::kCritical},
+  }};
+  EventQuery query;
+  query.least = in.choice<EventSeverity>("severity", kSeverities, query.least);
+  query.kind = in.text("kind");
+  query.limit = in.number("limit", query.limit, 1, 1000);
   query.devices = in.devices("device");
   query.since = in.since("since");
   return query;

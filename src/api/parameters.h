@@ -13,6 +13,7 @@
 #include "model/alert_query.h"
 #include "model/frame.h"
 #include "model/kernel_query.h"
+#include "model/list_queries.h"
 #include "net/http.h"
 
 namespace gpuvigil {
@@ -49,6 +50,12 @@ class ParameterReader {
 
   /// Devices by index, UUID or PCI bus id, repeatable; absent: all.
   std::optional<std::vector<std::uint32_t>> devices(std::string_view name);
+
+  /// A word of at most 64 bytes; absent: empty.
+  std::string text(std::string_view name);
+
+  /// A process, by its number.
+  std::optional<std::uint32_t> pid(std::string_view name);
 
   /// A time in RFC 3339 or a span back from the frame's edge ("90s", "15m", "1h", "2d").
   std::optional<Timestamp> since(std::string_view name);
@@ -96,6 +103,12 @@ T ParameterReader::choice(std::string_view name, std::span<const Choice<T>> allo
 
 /// The parameters of GET /kernels.
 [[nodiscard]] KernelQuery read_kernel_query(ParameterReader& in);
+
+/// The parameters of GET /processes.
+[[nodiscard]] ProcessQuery read_process_query(ParameterReader& in);
+
+/// The parameters of GET /events.
+[[nodiscard]] EventQuery read_event_query(ParameterReader& in);
 
 /// The parameters of GET /alerts.
 [[nodiscard]] AlertQuery read_alert_query(ParameterReader& in);

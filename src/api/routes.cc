@@ -27,11 +27,58 @@ std::optional<HttpResponse> get_status(RouteContext& context) {
   return reply(status_json(context.frame, devices));
 }
 
+std::optional<HttpResponse> get_devices(RouteContext& context) {
+  ParameterReader in(context.request, context.frame);
+  const auto devices = in.devices("device");
+  if (const auto errors = in.finish(); !errors.empty()) return bad_parameters(errors);
+  return reply(devices_json(context.frame, devices));
+}
+
+std::optional<HttpResponse> get_device(RouteContext& context) {
+  ParameterReader in(context.request, context.frame);
+  if (const auto errors = in.finish(); !errors.empty()) return bad_parameters(errors);
+  const auto device = find_device(context.frame, context.path_parameter);
+  if (!device) return problem(404, "no such device: give an index, a UUID or a PCI bus id");
+  return reply(device_json(context.frame, context.frame.devices[*device]));
+}
+
+std::optional<HttpResponse> get_topology(RouteContext& context) {
+  ParameterReader in(context.request, context.frame);
+  if (const auto errors = in.finish(); !errors.empty()) return bad_parameters(errors);
+  return reply(topology_json(context.frame));
+}
+
+std::optional<HttpResponse> get_processes(RouteContext& context) {
+  ParameterReader in(context.request, context.frame);
+  const ProcessQuery query = read_process_query(in);
+  if (const auto errors = in.finish(); !errors.empty()) return bad_parameters(errors);
+  return reply(processes_json(context.frame, select_processes(context.frame, query)));
+}
+
+std::optional<HttpResponse> get_events(RouteContext& context) {
+  ParameterReader in(context.request, context.frame);
+  const EventQuery query = read_event_query(in);
+  if (const auto errors = in.finish(); !errors.empty()) return bad_parameters(errors);
+  return reply(events_json(context.frame, select_events(context.frame, query)));
+}
+
+/// Why nothing is known of the kernels of a process.
+std::string why_empty(const Frame& frame, std::uint32_t pid) {
+  const auto row = std::ranges::lower_bound(frame.processes, pid, {}, &ProcessRow::pid);
+  if (row == frame.processes.end() || row->pid != pid) {
+    return "no process of that pid uses a GPU or reports itself";
+  }
+  std::string why = why_no_kernels(*row);
+  return why.empty() ? "it has run no kernel that matches" : why;
+}
+
 std::optional<HttpResponse> get_kernels(RouteContext& context) {
   ParameterReader in(context.request, context.frame);
   const KernelQuery query = read_kernel_query(in);
   if (const auto errors = in.finish(); !errors.empty()) return bad_parameters(errors);
-  return reply(kernels_json(context.frame, context.engine.kernels(context.frame, query)));
+  KernelList list = context.engine.kernels(context.frame, query);
+  if (query.pid && list.rows.empty()) list.reason = why_empty(context.frame, *query.pid);
+  return reply(kernels_json(context.frame, list));
 }
 
 /// The row with the most time, where a name is there in several kinds.
@@ -71,6 +118,7 @@ std::optional<HttpResponse> get_kernel(RouteContext& context) {
         100.0 * static_cast<double>(row->counters.sum_ns) / static_cast<double>(all_time);
   }
   for (const SeriesRow& one : detail.devices) detail.stats.devices.push_back(one.device);
+  detail.processes = context.engine.shares(*id, row->kind);
   detail.sketch = context.engine.sketch(*id, row->kind, detail.stats.devices);
   return reply(kernel_detail_json(context.frame, detail));
 }
@@ -155,6 +203,11 @@ constexpr std::array kRoutes = {
     Route{Method::kGet, "/api/v1/gpu/status", kRead, get_status, true, "Devices and what they do."},
     Route{Method::kGet, "/api/v1/gpu/kernels", kRead, get_kernels, true, "Kernels, by any order."},
     Route{Method::kGet, "/api/v1/gpu/kernels/{id}", kRead, get_kernel, true, "One kernel in full."},
+    Route{Method::kGet, "/api/v1/gpu/devices", kRead, get_devices, true, "Devices in full."},
+    Route{Method::kGet, "/api/v1/gpu/devices/{ref}", kRead, get_device, true, "One of them."},
+    Route{Method::kGet, "/api/v1/gpu/processes", kRead, get_processes, true, "Who uses them."},
+    Route{Method::kGet, "/api/v1/gpu/topology", kRead, get_topology, true, "How they are joined."},
+    Route{Method::kGet, "/api/v1/gpu/events", kRead, get_events, true, "What happened to them."},
     Route{Method::kGet, "/api/v1/gpu/alerts", kRead, get_alerts, true, "Alerts, firing or over."},
     Route{Method::kGet, "/api/v1/gpu/report", kRead, get_report, true, "Everything on one page."},
     Route{Method::kGet, "/api/v1/gpu/stream", kRead, needs_upgrade, false, "The live stream."},
@@ -199,7 +252,7 @@ std::optional<std::string_view> match_path(std::string_view pattern, std::string
 
 HttpResponse reply(std::string body, std::string_view content_type) {
   return {.status = 200,
-          .content_type = std::string(content_type),
+          .content_type = content_type,
           .body = std::make_shared<const std::string>(std::move(body)),
           .headers = {}};
 }

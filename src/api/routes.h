@@ -55,7 +55,7 @@ struct RouteMatch {
   std::vector<Method> allowed;  ///< Of this path, when its method does not match.
 };
 
-/// A 200 with this body.
+/// A 200 with this body. `content_type` is a literal.
 [[nodiscard]] HttpResponse reply(std::string body,
                                  std::string_view content_type = "application/json");
 

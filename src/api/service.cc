@@ -15,7 +15,6 @@ namespace gpuvigil {
 namespace {
 
 constexpr std::string_view kStreamPath = "/api/v1/gpu/stream";
-constexpr std::size_t kMaxCachedAnswers = 64;
 
 HttpResponse method_not_allowed(const std::vector<Method>& allowed) {
   std::string list;
@@ -26,18 +25,6 @@ HttpResponse method_not_allowed(const std::vector<Method>& allowed) {
   HttpResponse response = problem(405, fmt::format("this path takes {}", list));
   response.headers.emplace_back("Allow", std::move(list));
   return response;
-}
-
-/// Path and query as one text: the same request, the same key.
-std::string cache_key(const HttpRequest& request) {
-  std::string key = request.path;
-  for (const auto& [name, value] : request.query) {
-    key += '\0';
-    key += name;
-    key += '\0';
-    key += value;
-  }
-  return key;
 }
 
 }  // namespace
@@ -139,17 +126,10 @@ std::optional<HttpResponse> Service::serve(const HttpRequest& request, const Rou
                        .draining = draining_};
   if (!match.route->per_frame) return match.route->handle(context);
 
-  if (cached_frame_ != frame) {
-    cache_.clear();
-    cached_frame_ = frame;
-  }
-  std::string key = cache_key(request);
-  const auto known = cache_.find(key);
-  if (known != cache_.end()) return known->second;
+  answers_.turn_to(frame);
+  if (const HttpResponse* known = answers_.find(request)) return *known;
   auto response = match.route->handle(context);
-  if (response && response->status == 200 && cache_.size() < kMaxCachedAnswers) {
-    cache_.emplace(std::move(key), *response);
-  }
+  if (response && response->status == 200) answers_.keep(request, *response);
   return response;
 }
 
@@ -178,6 +158,11 @@ void Service::refresh_access() {
   }
   if (!changed && ++rounds_ % kLookForExpired != 0) return;
   hub_.close_where([this](const std::string& token_id) { return !access_.is_valid(token_id); });
+}
+
+void Service::frame_closed(std::chrono::steady_clock::time_point now) {
+  answers_.turn_to(engine_.frame());
+  hub_.frame_closed(now);
 }
 
 HttpResponse Service::refuse(unsigned status, std::string_view detail) {

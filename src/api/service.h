@@ -3,11 +3,11 @@
 
 #include <atomic>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "api/answer_cache.h"
 #include "api/request_stats.h"
 #include "api/routes.h"
 #include "api/stream_hub.h"
@@ -38,6 +38,10 @@ class Service final : public HttpHandler {
   HttpResponse refuse(unsigned status, std::string_view detail) override;
 
   [[nodiscard]] StreamHub& hub() { return hub_; }
+
+  /// The engine has closed a frame. Lets go of the last one, which the engine then frees: ten
+  /// thousand names are not for this thread to release while somebody waits for an answer.
+  void frame_closed(std::chrono::steady_clock::time_point now);
 
   /// Where GET /system learns what the server in front of this has done; before its first request.
   void set_http_stats(std::function<HttpServerStats()> stats) { http_stats_ = std::move(stats); }
@@ -77,8 +81,7 @@ class Service final : public HttpHandler {
   Access::Counters told_;            ///< Of the refusals, what the log has been told.
   std::function<HttpServerStats()> http_stats_;
   const std::function<std::string()> describe_system_ = [this] { return describe_system(); };
-  std::shared_ptr<const Frame> cached_frame_;  ///< Whose answers `cache_` holds.
-  std::map<std::string, HttpResponse, std::less<>> cache_;
+  AnswerCache answers_;
 };
 
 }  // namespace gpuvigil

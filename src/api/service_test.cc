@@ -116,6 +116,34 @@ TEST_F(ServiceTest, ReportsComeInThreeFormats) {
   f("html", "text/html; charset=utf-8");
 }
 
+/// Feeds nothing, and says how it stands with its drivers.
+class FailingSource final : public Source {
+ public:
+  void feed(Timestamp, Intake&) override {}
+  [[nodiscard]] bool finished() const override { return false; }
+  [[nodiscard]] std::vector<BackendStatus> backends() const override {
+    return {
+        {.name = "a", .state = BackendState::kFailing, .problem = "a: \"no\"", .calls_failed = 3},
+        {.name = "b", .state = BackendState::kOk, .devices = 2}};
+  }
+};
+
+TEST_F(ServiceTest, TheSystemTellsWhatDriversSay) {
+  Engine engine({}, clock_);
+  engine.add_source(std::make_unique<FailingSource>());
+  engine.start();
+  service_ = std::make_unique<Service>(engine, access_, 1s);
+  const HttpResponse response = get("/api/v1/system");
+  EXPECT_EQ(response.status, 200U);
+  const std::string want =
+      R"("backends":[{"name":"a","state":"failing","problem":"a: \"no\"","devices":0,)"
+      R"("calls_failed_total":3,"devices_refused_total":0},{"name":"b","state":"ok",)"
+      R"("problem":null,"devices":2,"calls_failed_total":0,"devices_refused_total":0}])";
+  EXPECT_NE(response.body->find(want), std::string::npos) << *response.body;
+  EXPECT_NE(response.body->find(R"("samples_dropped_total":0)"), std::string::npos);
+  service_.reset();
+}
+
 TEST_F(ServiceTest, DrainingIsNotReadyButAlive) {
   EXPECT_EQ(get("/readyz").status, 200U);
   service_->drain();

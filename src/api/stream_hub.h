@@ -65,6 +65,7 @@ class StreamHub {
 
   void join(Session& session, Subscription subscription);
   void leave(Session& session);
+  static void fetch_early(std::span<Session* const> members, std::size_t at);
   [[nodiscard]] bool goes_with_edges(const Group& group) const;
   void send_metrics(Group& group, std::chrono::steady_clock::time_point now);
 

@@ -115,7 +115,26 @@ void write_engine(JsonWriter& json, const SystemReport& report) {
                       {"peeks_total", report.engine.peeks},
                       {"devices", report.frame.devices.size()},
                       {"kernels", report.frame.kernels.size()},
-                      {"series", report.frame.series.size()}});
+                      {"series", report.frame.series.size()},
+                      {"samples_dropped_total", report.engine.samples_dropped}});
+  json.end_object();
+}
+
+void write_backend(JsonWriter& json, const BackendStatus& backend) {
+  json.begin_object();
+  json.key("name");
+  json.string(backend.name);
+  json.key("state");
+  json.string(to_string(backend.state));
+  json.key("problem");
+  if (backend.problem.empty()) {
+    json.null();
+  } else {
+    json.string(backend.problem);
+  }
+  write_counts(json, {{"devices", backend.devices},
+                      {"calls_failed_total", backend.calls_failed},
+                      {"devices_refused_total", backend.devices_refused}});
   json.end_object();
 }
 
@@ -143,6 +162,10 @@ std::string system_json(const SystemReport& report) {
   json.end_array();
   json.key("engine");
   write_engine(json, report);
+  json.key("backends");
+  json.begin_array();
+  for (const BackendStatus& backend : report.frame.backends) write_backend(json, backend);
+  json.end_array();
   json.key("losses");
   detail::write_losses(json, report.frame.losses);
   json.key("log");

@@ -21,8 +21,8 @@ struct Config {
   struct Server {
     std::string listen = "127.0.0.1:8080";
     std::string socket = "auto";  ///< For programs that report themselves: a path, auto or off.
-    std::string tls_certificate;               ///< PEM; with tls_key: serve https. Empty: http.
-    std::string tls_key;                       ///< PEM.
+    std::string tls_certificate;  ///< PEM; with tls_key: serve https. Empty: http.
+    std::string tls_key;          ///< PEM.
     Duration drain = std::chrono::seconds(3);  ///< For requests in flight when it is stopped.
     AuthMode auth = AuthMode::kLocal;
     std::optional<Rate> rate_limit = Rate{};  ///< Of a token or an address; absent: no limit.

@@ -27,6 +27,7 @@
 #include "collect/sample_source.h"
 #include "collect/sampler.h"
 #include "engine/engine.h"
+#include "procs/process_table.h"
 #include "trace/player.h"
 
 namespace gpuvigil {
@@ -81,17 +82,15 @@ Result<Feeds> live_feeds(const Config& config, bool wants_demo,
   // For tests, and for drivers that lie where the dynamic linker does not look.
   const char* const nvml = std::getenv("GPUVIGIL_NVML");
   BackendOptions options{.demo = nullptr, .nvml_library = nvml == nullptr ? "" : nvml};
-  // Without being asked only where there is nothing else to show.
-  if (wants_demo || !has_device_driver(options)) {
-    if (auto demo = make_demo(config.demo.seed, clock->now())) {
-      feeds.what = "demo";
-      options.demo = std::move(demo->machine);
-      feeds.sources.push_back(std::move(demo->kernels));
-    } else if (wants_demo) {
-      return std::unexpected(demo.error());
-    }
+  if (wants_demo) {
+    GPUVIGIL_TRY(Demo demo, make_demo(config.demo.seed, clock->now()));
+    feeds.what = "demo";
+    options.demo = std::move(demo.machine);
+    feeds.sources.push_back(std::move(demo.kernels));
   }
   for (const BackendEntry& entry : builtin_backends()) {
+    const bool is_demo = entry.name == "demo";
+    if (is_demo != wants_demo) continue;  // a simulated machine has simulated devices alone
     GPUVIGIL_TRY(std::shared_ptr<const Sampler> sampler,
                  Sampler::start(
                      std::string(entry.name), [&entry, options] { return entry.open(options); },
@@ -217,6 +216,10 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
 
   Engine engine(engine_options(config), *timeline);
   for (auto& source : feeds->sources) engine.add_source(std::move(source));
+
+  auto processes = ProcessTable::start({}, real_time);
+  if (!processes) return complain(processes.error());
+  engine.set_processes(*std::move(processes));
 
   engine.start();
 

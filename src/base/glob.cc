@@ -46,11 +46,6 @@ bool Glob::Piece::is_at(const char* at) const {
   });
 }
 
-/// Which of the sixteen places from `at` on have the outermost bytes of the piece.
-inline auto Glob::Piece::hits_at(const char* at) const -> Words {
-  return std::bit_cast<Words>((load(at + first) == first_byte) & (load(at + last) == last_byte));
-}
-
 /// The first of the places that `hits` names at which the piece really is, or npos.
 std::size_t Glob::Piece::confirm(const char* in, std::size_t at, Words hits) const {
   for (const std::size_t half : {0U, 1U}) {
@@ -75,11 +70,18 @@ std::size_t Glob::Piece::find(std::string_view in) const {
     }
     return std::string_view::npos;
   }
+  const Block wanted_first = first_byte;
+  const Block wanted_last = last_byte;
+  const char* const firsts = in.data() + first;
+  const char* const lasts = in.data() + last;
   for (std::size_t at = 0; at < places; at += kBlock) {
     // The last block may overlap the one before: where that found nothing, this finds nothing.
     at = std::min(at, places - kBlock);
-    const Words hits = hits_at(in.data() + at);
-    if ((hits[0] | hits[1]) == 0) continue;
+    const auto hits = std::bit_cast<Words>((load(firsts + at) == wanted_first) &
+                                           (load(lasts + at) == wanted_last));
+    if ((hits[0] | hits[1]) == 0) [[likely]] {
+      continue;
+    }
     const std::size_t found = confirm(in.data(), at, hits);
     if (found != std::string_view::npos) return found;
   }

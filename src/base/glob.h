@@ -33,7 +33,6 @@ class Glob {
 
     using Block = std::uint8_t __attribute__((vector_size(16)));
     using Words = std::uint64_t __attribute__((vector_size(16)));
-    [[nodiscard]] Words hits_at(const char* at) const;
     [[nodiscard]] std::size_t confirm(const char* in, std::size_t at, Words hits) const;
 
     std::string text;

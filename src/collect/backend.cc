@@ -9,9 +9,7 @@
 #include "collect/demo.h"
 #endif
 #if GPUVIGIL_WITH_NVML
-#include "base/shared_library.h"
 #include "collect/nvml_backend.h"
-#include "collect/nvml_library.h"
 #endif
 
 namespace gpuvigil {
@@ -44,18 +42,7 @@ Result<Demo> make_demo(std::uint64_t, Timestamp) {
 
 #endif
 
-#if GPUVIGIL_WITH_NVML
-
-bool has_device_driver(const BackendOptions& options) {
-  const std::string& name = options.nvml_library;
-  return SharedLibrary::open(name.empty() ? std::string(kNvmlName) : name).has_value();
-}
-
-#else
-
-bool has_device_driver(const BackendOptions&) {
-  return false;
-}
+#if !GPUVIGIL_WITH_NVML
 
 Result<NvmlSurvey> survey_nvml(const std::string&) {
   return fail(Errc::kUnavailable, "NVML was left out of this build (GPUVIGIL_WITH_NVML was off)");

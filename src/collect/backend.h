@@ -86,10 +86,6 @@ struct BackendEntry {
 /// Every backend of this build. The one place to add one.
 [[nodiscard]] std::span<const BackendEntry> builtin_backends();
 
-/// Whether a driver's library can be loaded on this machine, which does not mean that it finds a
-/// device. Asks the driver nothing.
-[[nodiscard]] bool has_device_driver(const BackendOptions& options);
-
 /// A simulated machine: its devices come from the backend that is given it, its kernels from here.
 struct Demo {
   std::shared_ptr<const DemoMachine> machine;

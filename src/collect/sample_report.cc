@@ -80,20 +80,6 @@ std::shared_ptr<SampleReport> hung_copy(const SampleReport& report,
 
 }  // namespace
 
-std::string_view to_string(BackendState state) {
-  switch (state) {
-    case BackendState::kStarting:
-      return "starting";
-    case BackendState::kOk:
-      return "ok";
-    case BackendState::kFailing:
-      return "failing";
-    case BackendState::kHung:
-      return "hung";
-  }
-  return "failing";
-}
-
 std::uint64_t missed_deadlines(const SamplerOptions& options, Timestamp due, Timestamp now) {
   const Duration over = now - due - options.deadline;
   if (over <= Duration::zero()) return 0;
@@ -153,6 +139,7 @@ std::shared_ptr<const SampleReport> merge_reports(
       device.sample.inventory = sample->inventory;  // what it is stays known when it is lost
     }
   }
+  bool is_named = false;
   for (const auto& board : boards) {
     merged->samples_late += board->samples_late;
     merged->readings_invalid += board->readings_invalid;
@@ -160,9 +147,12 @@ std::shared_ptr<const SampleReport> merge_reports(
     if (!present.contains(board.get())) continue;
     merged->at = std::min(merged->at, board->at);
     merged->next_due = std::min(merged->next_due, board->next_due);
-    if (board->state == BackendState::kHung && merged->state == BackendState::kOk) {
+    // The first device that hangs says more than a list that hangs with it.
+    if (board->state == BackendState::kHung && !is_named &&
+        roster.state != BackendState::kFailing) {
       merged->state = board->state;
       merged->problem = board->problem;
+      is_named = true;
     }
   }
   return merged;

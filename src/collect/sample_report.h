@@ -6,10 +6,10 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
+#include "model/backend_status.h"
 #include "model/device.h"
 
 namespace gpuvigil {
@@ -21,15 +21,6 @@ struct SamplerOptions {
   static constexpr Duration kMinPeriod = std::chrono::milliseconds(100);
   static constexpr Duration kMaxPeriod = std::chrono::seconds(10);
 };
-
-enum class BackendState {
-  kStarting,  ///< Nobody has asked it, or one of its devices, yet.
-  kOk,
-  kFailing,  ///< It cannot be opened or does not list its devices; tried again later.
-  kHung,     ///< A call does not come back.
-};
-
-[[nodiscard]] std::string_view to_string(BackendState state);
 
 /// One device and what it said last, or why it says nothing.
 struct SampledDevice {

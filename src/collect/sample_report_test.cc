@@ -121,6 +121,9 @@ TEST(MergedReport, ABoardThatHangsIsTheProblemUnlessTheDriverIs) {
   const std::vector<std::shared_ptr<const SampleReport>> boards = {board};
   EXPECT_EQ(merge_reports(*roster, boards)->state, BackendState::kHung);
   EXPECT_EQ(merge_reports(*roster, boards)->problem, board->problem);
+  roster->state = BackendState::kHung;  // which says less than the name of the device
+  roster->problem = "fake: the list of devices has not answered for 5 s";
+  EXPECT_EQ(merge_reports(*roster, boards)->problem, board->problem);
   roster->state = BackendState::kFailing;
   roster->problem = "fake: no driver";
   EXPECT_EQ(merge_reports(*roster, boards)->state, BackendState::kFailing);

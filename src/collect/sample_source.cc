@@ -19,12 +19,18 @@ void SampleSource::feed(Timestamp /*until*/, Intake& intake) {
   for (Fed& fed : fed_) hand_in(fed, intake);
 }
 
-std::string SampleSource::problem() const {
-  std::string problem;
+std::vector<BackendStatus> SampleSource::backends() const {
+  std::vector<BackendStatus> all;
   for (const Fed& fed : fed_) {
-    if (fed.report && !fed.report->problem.empty()) problem = fed.report->problem;
+    if (!fed.report) continue;
+    all.push_back({.name = fed.report->backend,
+                   .state = fed.report->state,
+                   .problem = fed.report->problem,
+                   .devices = fed.report->devices.size(),
+                   .calls_failed = fed.report->calls_failed,
+                   .devices_refused = fed.report->devices_refused});
   }
-  return problem;
+  return all;
 }
 
 void SampleSource::hand_in(Fed& fed, Intake& intake) {

@@ -25,8 +25,7 @@ class SampleSource final : public Source {
   /// Never: devices are there as long as the machine is.
   [[nodiscard]] bool finished() const override { return false; }
 
-  /// That of the last sampler that has one: the real drivers stand behind the demo machine.
-  [[nodiscard]] std::string problem() const override;
+  [[nodiscard]] std::vector<BackendStatus> backends() const override;
 
  private:
   struct Fed {

@@ -265,9 +265,13 @@ TEST_F(SamplerTest, TheSourceHandsInEachReportOnceAndCountsLosses) {
   const auto sampler = start(*driver);
   eventually([&] { return sampler->report()->state == BackendState::kOk; });
   SampleSource source({sampler});
+  EXPECT_TRUE(source.backends().empty());
   RecordingIntake intake;
   source.feed(clock_->now(), intake);
   source.feed(clock_->now(), intake);
+  ASSERT_EQ(source.backends().size(), 1U);
+  EXPECT_EQ(source.backends()[0].state, BackendState::kOk);
+  EXPECT_EQ(source.backends()[0].devices, 2U);
   EXPECT_EQ(intake.samples_told, 2);
   ASSERT_EQ(intake.devices.size(), 2U);
   EXPECT_EQ(intake.devices[1].uuid, "GPU-b");
@@ -283,6 +287,8 @@ TEST_F(SamplerTest, TheSourceHandsInEachReportOnceAndCountsLosses) {
   source.feed(clock_->now(), intake);
   EXPECT_EQ(intake.samples[0].gpu_utilization.error(), Missing::kStale);
   EXPECT_EQ(intake.losses[Loss::kSamplesLate], 6U);
+  EXPECT_EQ(source.backends()[0].state, BackendState::kHung);
+  EXPECT_NE(source.backends()[0].problem.find("has not answered"), std::string::npos);
   driver->release();
   eventually([&] { return sampler->report()->state == BackendState::kOk; });
   source.feed(clock_->now(), intake);

@@ -59,6 +59,8 @@ class RecordingIntake final : public Intake {
     samples[static_cast<std::uint32_t>(device)] = sample;
     ++samples_told;
   }
+  void process(OwnerId, std::uint32_t, const CaptureState&) override { ++unexpected; }
+  void attribute(OwnerId, SeriesSlot, const Aggregate&) override { ++unexpected; }
   void event(const Event& event) override { events.push_back(event); }
   void rebase(DeviceSlot, Duration) override { ++unexpected; }
   void lost(Loss loss, std::uint64_t count) override { losses.add(loss, count); }

@@ -8,6 +8,8 @@
 #include <numeric>
 #include <utility>
 
+#include "base/prefetch.h"
+
 namespace gpuvigil {
 namespace {
 
@@ -93,11 +95,14 @@ Candidates::Candidates(const Frame& frame, const KernelQuery& query)
   }
   if (query.since && *query.since > frame.since) {
     over_window();
-  } else if (query.devices) {
+    return;
+  }
+  if (query.devices) {
     over_devices();
   } else {
     rows_ = frame.kernels;
   }
+  if (!query.names.empty() && frame.names) texts_ = &frame.names->of(frame.kernels);
 }
 
 /// Every kernel over some of its devices.
@@ -183,8 +188,7 @@ void Candidates::for_each_delta(Visit visit) const {
     if (step->to <= *query_.since) continue;
     const std::vector<SeriesDelta>& deltas = step->series;
     for (std::size_t i = 0; i < deltas.size(); ++i) {
-      // Whose they are lies elsewhere, and is all that there is to wait for.
-      if (i + kAhead < deltas.size()) __builtin_prefetch(deltas[i + kAhead].key.get());
+      if (i + kAhead < deltas.size()) prefetch(deltas[i + kAhead].key.get());
       visit(*step, deltas[i]);
     }
   }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "model/frame.h"
@@ -28,6 +29,11 @@ class Candidates {
 
   [[nodiscard]] const std::shared_ptr<const KernelName>& name_of(std::uint32_t row) const {
     return whole_.empty() ? rows_[row].name : frame_.kernels[whole_[row]].name;
+  }
+  /// What name_of() says, where it lies near the rows' neighbours; for queries by name.
+  [[nodiscard]] std::string_view text_of(std::uint32_t row) const {
+    if (texts_ == nullptr) return name_of(row)->name;
+    return (*texts_)[whole_.empty() ? row : whole_[row]];
   }
   /// Ascending. Of a window: after complete().
   [[nodiscard]] std::vector<std::uint32_t> devices_of(std::uint32_t row) const;
@@ -60,7 +66,8 @@ class Candidates {
   std::span<const KernelRow> rows_;
   std::vector<KernelRow> made_;       ///< Behind rows_, unless the frame is.
   std::vector<std::uint32_t> whole_;  ///< Of made rows over devices: the frame's, with the name.
-  std::vector<char> needs_owner_;     ///< By row; empty: none does.
+  const KernelNames::Text* texts_ = nullptr;  ///< Of the frame's kernels; null: not needed.
+  std::vector<char> needs_owner_;             ///< By row; empty: none does.
 
   std::vector<std::uint32_t> part_rows_;  ///< Of a window: the row of each delta of each step.
   std::vector<std::vector<std::uint32_t>> window_devices_;  ///< Of completed rows.

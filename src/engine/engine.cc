@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <future>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <thread>
@@ -16,6 +17,8 @@
 #include "base/log.h"
 #include "base/task_queue.h"
 #include "base/thread.h"
+#include "engine/backend_watch.h"
+#include "engine/process_rows.h"
 
 namespace gpuvigil {
 namespace {
@@ -44,6 +47,16 @@ Timestamp next_multiple(Timestamp now, Duration period) {
   return from_unix_ns((to_unix_ns(now) / step + 1) * step);
 }
 
+void tell(const std::vector<BackendWatch::Line>& lines) {
+  for (const BackendWatch::Line& line : lines) {
+    if (line.why.empty()) {
+      log(line.level, line.event, {kv("backend", line.backend)});
+    } else {
+      log(line.level, line.event, {kv("backend", line.backend), kv("why", line.why)});
+    }
+  }
+}
+
 }  // namespace
 
 struct Engine::Impl {
@@ -64,11 +77,14 @@ struct Engine::Impl {
     return !peeks.empty() || !wait_for_publication.empty() || peek_requested;
   }
   std::shared_ptr<Frame> build(Timestamp until, bool is_edge);
-  [[nodiscard]] std::string why_no_device() const;
+  [[nodiscard]] std::string why_no_device(const Frame& frame) const;
   DeviceSlot slot_of_recorded(std::uint32_t device);
   [[nodiscard]] Duration time_to_wait(bool peek_wanted, Timestamp next_edge) const;
+  [[nodiscard]] std::optional<LatencySketch> sketch_of(std::optional<std::uint32_t> pid,
+                                                       const PercentileRequest& request);
 
-  /// Runs `work` on the engine's thread and waits for it. False when the engine has ended.
+  /// Runs `work` on the engine's thread and waits for it. False, and `work` is not run, when
+  /// kMaxTasks others wait already or the engine has ended.
   bool ask(std::function<void()> work);
 
   /// Runs `work` where it may touch what is the engine thread's, before, during and after its life.
@@ -82,6 +98,7 @@ struct Engine::Impl {
   TaskQueue tasks{kMaxTasks};
   Latest<Frame> latest;
   std::atomic<std::uint64_t> refused{0};
+  std::atomic<std::uint64_t> samples_dropped{0};
   std::atomic<bool> peek_requested{false};
   std::atomic<bool> finished{false};  ///< Every source is.
   struct {
@@ -91,9 +108,11 @@ struct Engine::Impl {
   std::thread thread;
 
   // Below: the engine's thread only.
+  std::shared_ptr<const Frame> before_latest;
   Monitor monitor;
   AlertBook alerts;
   std::vector<std::unique_ptr<Source>> sources;
+  std::unique_ptr<ProcessDirectory> directory;  ///< May be null.
   std::map<ListenerId, Listener> listeners;
   std::uint64_t listeners_made = 0;
   std::map<std::uint32_t, DeviceSlot> recorded_devices;
@@ -102,6 +121,7 @@ struct Engine::Impl {
   Timestamp last_until{};
   std::vector<std::promise<std::shared_ptr<const Frame>>> peeks;
   SubmissionDesk desk;
+  BackendWatch watch;
   std::vector<std::function<void()>> wait_for_publication;
   std::chrono::steady_clock::time_point last_build_end{};
   Duration last_build_cost{};
@@ -115,12 +135,22 @@ DeviceSlot Engine::Impl::slot_of_recorded(std::uint32_t device) {
   return slot;
 }
 
-/// What a source says of it, then what can be done without any.
-std::string Engine::Impl::why_no_device() const {
-  for (const auto& source : sources) {
-    std::string problem = source->problem();
-    if (problem.empty()) continue;
-    return options.no_device_reason.empty() ? problem : problem + "; " + options.no_device_reason;
+/// Of the whole machine, or of one process.
+std::optional<LatencySketch> Engine::Impl::sketch_of(std::optional<std::uint32_t> pid,
+                                                     const PercentileRequest& request) {
+  if (!pid) return monitor.sketch_of(request.kernel_id, request.kind, request.devices);
+  auto found =
+      monitor.processes().sketch_of(*pid, request.kernel_id, request.kind, request.devices);
+  if (!found) return std::nullopt;
+  return std::move(found->sketch);
+}
+
+/// What a driver says of it, then what can be done without any.
+std::string Engine::Impl::why_no_device(const Frame& frame) const {
+  for (const BackendStatus& backend : frame.backends) {
+    if (backend.problem.empty()) continue;
+    return options.no_device_reason.empty() ? backend.problem
+                                            : backend.problem + "; " + options.no_device_reason;
   }
   return options.no_device_reason;
 }
@@ -142,7 +172,11 @@ std::shared_ptr<Frame> Engine::Impl::build(Timestamp until, bool is_edge) {
   auto frame = monitor.build(last_until, is_edge);
   frame->seq = seq;
   frame->since = since;
-  if (frame->devices.empty()) frame->no_device_reason = why_no_device();
+  const auto infos = directory ? directory->look_up(pids_of(*frame)) : nullptr;
+  join_processes(*frame, infos ? *infos : ProcessInfos{});
+  for (const auto& source : sources)
+    std::ranges::move(source->backends(), std::back_inserter(frame->backends));
+  if (frame->devices.empty()) frame->no_device_reason = why_no_device(*frame);
   finished = all_finished && !sources.empty();
   last_build_end = std::chrono::steady_clock::now();
   last_build_cost = last_build_end - began;
@@ -153,6 +187,9 @@ std::shared_ptr<Frame> Engine::Impl::build(Timestamp until, bool is_edge) {
 }
 
 void Engine::Impl::publish(std::shared_ptr<const Frame> frame) {
+  // Whoever still looks at the last frame lets go of it soon; then it dies here, and no reader has
+  // to release ten thousand names.
+  before_latest = latest.get();
   latest.set(frame);
   // An edge serves those who wait for a peek as well: it was collected after they asked.
   peek_requested = false;
@@ -167,6 +204,7 @@ void Engine::Impl::publish_edge(Timestamp edge) {
   alerts.write_to(*frame);
   const std::shared_ptr<const Frame> published = std::move(frame);
   publish(published);
+  tell(watch.look(published->backends, edge));
   for (const auto& [id, listener] : listeners) listener(published, changes);
 }
 
@@ -243,6 +281,11 @@ void Engine::add_source(std::unique_ptr<Source> source) {
   impl_->sources.push_back(std::move(source));
 }
 
+void Engine::set_processes(std::unique_ptr<ProcessDirectory> directory) {
+  GPUVIGIL_ASSERT(!impl_->thread.joinable());
+  impl_->directory = std::move(directory);
+}
+
 Engine::ListenerId Engine::add_listener(Listener listener) {
   ListenerId id{};
   impl_->ask_surely([&] {
@@ -287,17 +330,30 @@ void Engine::request_peek() {
 }
 
 KernelList Engine::kernels(const Frame& frame, const KernelQuery& query) {
-  return query_kernels(frame, query, [this](std::span<const PercentileRequest> requests) {
+  const auto look_up = [&](std::span<const PercentileRequest> requests) {
     std::vector<Percentiles> answers(requests.size());
     impl_->ask([&] {
       for (std::size_t i = 0; i < requests.size(); ++i) {
         const PercentileRequest& one = requests[i];
-        const auto sketch = impl_->monitor.sketch_of(one.kernel_id, one.kind, one.devices);
+        const auto sketch = impl_->sketch_of(query.pid, one);
         if (sketch) answers[i] = percentiles(*sketch, one.min_ns, one.max_ns);
       }
     });
     return answers;
-  });
+  };
+  if (!query.pid) return query_kernels(frame, query, look_up);
+  Frame of_process;
+  of_process.edge = frame.edge;
+  of_process.since = frame.since;
+  of_process.devices = frame.devices;
+  impl_->ask([&] { impl_->monitor.processes().write_kernels(*query.pid, of_process); });
+  return query_kernels(of_process, query, look_up);
+}
+
+std::vector<ProcessShare> Engine::shares(std::uint64_t kernel_id, KernelKind kind) {
+  std::vector<ProcessShare> found;
+  impl_->ask([&] { found = impl_->monitor.processes().shares(kernel_id, kind); });
+  return found;
 }
 
 LatencySketch Engine::sketch(std::uint64_t kernel_id, KernelKind kind,
@@ -315,7 +371,9 @@ Recorder& Engine::recorder() {
 }
 
 void Engine::update_device(std::uint32_t recorded_device, const DeviceSample& sample) {
-  impl_->ask([&] { impl_->monitor.sample(impl_->slot_of_recorded(recorded_device), sample); });
+  const bool taken =
+      impl_->ask([&] { impl_->monitor.sample(impl_->slot_of_recorded(recorded_device), sample); });
+  if (!taken) impl_->samples_dropped.fetch_add(1, std::memory_order_relaxed);
 }
 
 bool Engine::submit(Submission submission, std::function<void()> visible) {
@@ -335,7 +393,8 @@ EngineStats Engine::stats() const {
   return {.edges = counted.edges,
           .peeks = counted.peeks,
           .last_build = Duration(counted.last_build_ns),
-          .longest_build = Duration(counted.longest_build_ns)};
+          .longest_build = Duration(counted.longest_build_ns),
+          .samples_dropped = impl_->samples_dropped.load(std::memory_order_relaxed)};
 }
 
 const Clock& Engine::clock() const {

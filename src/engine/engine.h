@@ -32,6 +32,8 @@ struct EngineStats {
   std::uint64_t peeks = 0;
   Duration last_build{};  ///< Of an edge or a peek, sources included.
   Duration longest_build{};
+  std::uint64_t samples_dropped =
+      0;  ///< Of update_device(): the engine was too busy, or had ended.
 };
 
 /// The one writer: closes a frame at every edge of its timeline and publishes it.
@@ -54,6 +56,9 @@ class Engine {
 
   /// Before start() only.
   void add_source(std::unique_ptr<Source> source);
+
+  /// Where frames learn who a pid is; without one they do not. Before start() only.
+  void set_processes(std::unique_ptr<ProcessDirectory> directory);
 
   /// Called on the engine's thread with each published edge, after its alerts were reckoned, and
   /// with what changed among the alerts.
@@ -86,6 +91,9 @@ class Engine {
   /// Answers a kernel query from `frame`; what the frame does not hold is asked of the monitor.
   [[nodiscard]] KernelList kernels(const Frame& frame, const KernelQuery& query);
 
+  /// Which processes ran a kernel, of those that report themselves.
+  [[nodiscard]] std::vector<ProcessShare> shares(std::uint64_t kernel_id, KernelKind kind);
+
   /// The latency sketch of one kernel over some devices; empty when it is not known any more.
   [[nodiscard]] LatencySketch sketch(std::uint64_t kernel_id, KernelKind kind,
                                      std::span<const std::uint32_t> devices);
@@ -93,7 +101,8 @@ class Engine {
   /// Where programs record kernels that they ran themselves.
   [[nodiscard]] Recorder& recorder();
 
-  /// Books a sample that this program tells of its own device; it is in the next frame.
+  /// Books a sample that this program tells of its own device; it is in the next frame. When 4096
+  /// other things wait for the engine already it is dropped, and counted.
   void update_device(std::uint32_t recorded_device, const DeviceSample& sample);
 
   /// Books what a program tells of itself. `visible` is called once, on the engine's thread, when

@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/log.h"
+
 namespace gpuvigil {
 namespace {
 
@@ -58,10 +60,14 @@ class TroubledSource final : public Source {
  public:
   void feed(Timestamp, Intake&) override {}
   [[nodiscard]] bool finished() const override { return false; }
-  [[nodiscard]] std::string problem() const override { return "nvml: the driver is not loaded"; }
+  [[nodiscard]] std::vector<BackendStatus> backends() const override {
+    return {{.name = "nvml",
+             .state = BackendState::kFailing,
+             .problem = "nvml: the driver is not loaded"}};
+  }
 };
 
-TEST(Engine, ASourceSaysWhyThereIsNoDevice) {
+TEST(Engine, ADriverSaysWhyThereIsNoDevice) {
   const SystemClock clock;
   Engine engine({.no_device_reason = "none here"}, clock);
   engine.add_source(std::make_unique<TroubledSource>());
@@ -213,6 +219,55 @@ TEST(Engine, AfterItsEndNothingIsSubmitted) {
   engine.start();
   engine.stop();
   EXPECT_FALSE(engine.submit({}, [] { FAIL(); }));
+}
+
+TEST(Engine, ASampleThatAFullQueueRefusesIsCounted) {
+  const SystemClock clock;
+  Engine engine({.frame_period = 100ms}, clock);
+  std::promise<void> held;
+  std::promise<void> release;
+  std::shared_future<void> released = release.get_future().share();
+  std::atomic<bool> first{true};
+  engine.start();
+  engine.add_listener([&](const std::shared_ptr<const Frame>&, auto) {
+    if (!first.exchange(false)) return;
+    held.set_value();
+    released.wait();
+  });
+  held.get_future().wait();
+  while (engine.submit({}, [] {})) {
+  }
+  EXPECT_EQ(engine.stats().samples_dropped, 0U);
+  engine.update_device(0, absent_sample(Missing::kNotSampled, clock.now()));
+  EXPECT_EQ(engine.stats().samples_dropped, 1U);
+  release.set_value();
+  (void)engine.peek();
+  EXPECT_TRUE(engine.frame()->devices.empty());
+}
+
+/// Feeds nothing, and says how it stands with a driver.
+class FailingSource final : public Source {
+ public:
+  void feed(Timestamp, Intake&) override {}
+  [[nodiscard]] bool finished() const override { return false; }
+  [[nodiscard]] std::vector<BackendStatus> backends() const override {
+    return {{.name = "fake", .state = BackendState::kFailing, .problem = "fake: broken"}};
+  }
+};
+
+TEST(Engine, AFrameHoldsHowItStandsWithTheBackendsOfAllSources) {
+  const SystemClock clock;
+  Engine engine({}, clock);
+  engine.add_source(std::make_unique<FailingSource>());
+  engine.add_source(std::make_unique<FailingSource>());
+  ::testing::internal::CaptureStderr();
+  engine.start();
+  program_log().finish();
+  const std::string told = ::testing::internal::GetCapturedStderr();
+  ASSERT_EQ(engine.frame()->backends.size(), 2U);
+  EXPECT_EQ(engine.frame()->backends[1].problem, "fake: broken");
+  EXPECT_NE(told.find("event=backend.failing backend=fake why=\"fake: broken\""), told.npos)
+      << told;
 }
 
 TEST(SubmittedDevice, IsTheFramesOwnOrOneOfTheSubmitters) {

@@ -137,30 +137,13 @@ KernelQuery top_ten() {
   return {.sort_by = KernelSort::kTotalTime, .limit = 10};
 }
 
-namespace {
-
-/// Asks early for the memory of names that are looked at soon: a row's name is two steps away from
-/// it, and waiting for each would be most of a search by name.
-void fetch_names(const Candidates& candidates, std::uint32_t row) {
-  constexpr std::uint32_t kAhead = 16;
-  constexpr std::ptrdiff_t kLine = 64;  // names are often longer; asking costs nothing
-  const auto rows = candidates.rows().size();
-  if (row + 2 * kAhead >= rows) return;
-  __builtin_prefetch(candidates.name_of(row + 2 * kAhead).get());
-  const char* soon = candidates.name_of(row + kAhead)->name.data();
-  __builtin_prefetch(soon);
-  __builtin_prefetch(soon + kLine);
-}
-
-}  // namespace
-
 KernelList query_kernels(const Frame& frame, const KernelQuery& query,
                          const PercentileLookup& lookup) {
   Candidates candidates(frame, query);
   const std::span<const KernelRow> rows = candidates.rows();
   const std::vector<Glob> globs(query.names.begin(), query.names.end());
   const auto name_matches = [&](std::uint32_t row) {
-    const std::string& name = candidates.name_of(row)->name;
+    const std::string_view name = candidates.text_of(row);
     return globs.empty() ||
            std::ranges::any_of(globs, [&](const Glob& glob) { return glob.matches(name); });
   };
@@ -169,7 +152,6 @@ KernelList query_kernels(const Frame& frame, const KernelQuery& query,
   std::vector<std::uint32_t> chosen;
   chosen.reserve(rows.size());
   for (std::uint32_t i = 0; i < rows.size(); ++i) {
-    if (!globs.empty()) fetch_names(candidates, i);
     if (!matches(query.kind, rows[i].kind)) continue;
     all_time += rows[i].counters.sum_ns;
     if (rows[i].counters.calls >= min_calls && name_matches(i)) chosen.push_back(i);

@@ -10,11 +10,14 @@
 
 #include "base/clock.h"
 #include "model/alert.h"
+#include "model/backend_status.h"
 #include "model/device.h"
 #include "model/event.h"
 #include "model/kernel.h"
+#include "model/kernel_names.h"
 #include "model/latency_sketch.h"
 #include "model/loss.h"
+#include "model/process.h"
 #include "model/window.h"
 
 namespace gpuvigil {
@@ -92,14 +95,17 @@ struct Frame {
   std::vector<KernelRow> kernels;       ///< By name (as bytes), then kind.
   std::vector<SeriesRow> series;        ///< By kernel, then device.
   std::vector<RecentExecution> recent;  ///< Newest first, at most kMaxRecent.
+  std::vector<ProcessRow> processes;    ///< That use a device, by pid.
   std::vector<Alert> alerts;            ///< Pending and firing ones, and the newest resolved ones.
   std::uint32_t alerts_today = 0;       ///< Began to fire since 00:00 UTC.
+  std::shared_ptr<const KernelNames> names;     ///< Of `kernels`, to search; null: each row's.
   std::shared_ptr<const WindowLadder> windows;  ///< For "the last 15 minutes"; never null.
   /// What happened to devices; never null.
   std::shared_ptr<const EventLog> events = std::make_shared<const EventLog>();
   LossCounters losses;
   MemoryReuse memory_reuse;
-  std::string no_device_reason;  ///< With no device: how to get one.
+  std::vector<BackendStatus> backends;  ///< Of all sources; bounded by those of the build.
+  std::string no_device_reason;         ///< With no device: how to get one.
 
   static constexpr std::size_t kMaxRecent = 1024;
 

@@ -40,6 +40,7 @@ struct KernelQuery {
   std::vector<std::string> names;  ///< Globs, one of which must match; empty: any.
   std::optional<std::vector<std::uint32_t>> devices;  ///< Indices in the frame; absent: all.
   std::optional<Timestamp> since;                     ///< Absent: since counting began.
+  std::optional<std::uint32_t> pid;                   ///< Of one process alone; without `since`.
 };
 
 /// One kernel name over the selected devices and time.
@@ -54,6 +55,13 @@ struct KernelStats {
   std::vector<std::uint32_t> devices;  ///< Ascending indices of those that ran it.
 };
 
+/// What one process did of a kernel.
+struct ProcessShare {
+  std::uint32_t pid = 0;
+  bool is_living = true;
+  KernelCounters counters;
+};
+
 /// The window that an answer really covers.
 struct CoveredWindow {
   Timestamp from{};
@@ -65,6 +73,7 @@ struct KernelList {
   std::vector<KernelStats> rows;
   std::size_t total_kernels = 0;  ///< That match, before offset and limit.
   CoveredWindow window;
+  std::string reason;  ///< Where kernels of a process are missing: why.
 };
 
 }  // namespace gpuvigil

@@ -10,18 +10,19 @@ namespace gpuvigil {
 /// Every way in which something that happened can be missing from what is shown. Each has a
 /// counter; a counter that is not zero is shown.
 enum class Loss : std::uint8_t {
-  kExecutionsRefused,     ///< Bad arguments to a recording call; told to the caller.
-  kExecutionsUnreadable,  ///< GPU work in a file whose times are no times.
-  kBytesUnreadable,       ///< Bytes of a file that could not be read, or were cut off.
-  kExecutionsToOther,     ///< Counted, but under __other__: no room for their name.
-  kBusyInexact,           ///< Intervals too late for an exact union; busy time is a lower bound.
-  kExecutionsOverrun,     ///< Counted, but too many at once to be listed among the newest.
-  kSamplesLate,           ///< Device samples that missed their deadline.
-  kReadingsInvalid,       ///< Values of a driver that cannot be; shown as driver errors.
-  kExecutionsUncounted,   ///< A program that reports itself had no room or no times for them.
-  kEventsDropped,         ///< Events of devices that came faster than they were taken.
+  kExecutionsRefused,       ///< Bad arguments to a recording call; told to the caller.
+  kExecutionsUnreadable,    ///< GPU work in a file whose times are no times.
+  kBytesUnreadable,         ///< Bytes of a file that could not be read, or were cut off.
+  kExecutionsToOther,       ///< Counted, but under __other__: no room for their name.
+  kBusyInexact,             ///< Intervals too late for an exact union; busy time is a lower bound.
+  kExecutionsOverrun,       ///< Counted, but too many at once to be listed among the newest.
+  kSamplesLate,             ///< Device samples that missed their deadline.
+  kReadingsInvalid,         ///< Values of a driver that cannot be; shown as driver errors.
+  kExecutionsUnattributed,  ///< Counted, but there was no room to tell of which process.
+  kExecutionsUncounted,     ///< A program that reports itself had no room or no times for them.
+  kEventsDropped,           ///< Events of devices that came faster than they were taken.
 };
-inline constexpr std::size_t kLossKinds = 10;
+inline constexpr std::size_t kLossKinds = 11;
 
 struct LossInfo {
   Loss loss;
@@ -44,6 +45,8 @@ inline constexpr std::array<LossInfo, kLossKinds> kLosses = {{
     {Loss::kSamplesLate, "samples_late", false, "Device samples that missed their deadline."},
     {Loss::kReadingsInvalid, "readings_invalid", false,
      "Values of a driver that cannot be: out of range, or not a number."},
+    {Loss::kExecutionsUnattributed, "executions_unattributed", false,
+     "Counted, but there was no room to tell of which process."},
     {Loss::kExecutionsUncounted, "executions_uncounted", true,
      "Of programs that report themselves: no room to count them, or no times."},
     {Loss::kEventsDropped, "events_dropped", false,

@@ -5,13 +5,16 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
+#include "model/backend_status.h"
 #include "model/device.h"
 #include "model/event.h"
 #include "model/kernel.h"
 #include "model/latency_sketch.h"
 #include "model/loss.h"
+#include "model/process.h"
 
 namespace gpuvigil {
 
@@ -45,6 +48,9 @@ class Intake {
   virtual OwnerId open_owner() = 0;
   virtual void close_owner(OwnerId owner) = 0;
 
+  /// An owner is a process, or a part of what it runs, whose kernels are captured so.
+  virtual void process(OwnerId owner, std::uint32_t pid, const CaptureState& state) = 0;
+
   /// The device with this UUID, made if it is new.
   virtual DeviceSlot device(const DeviceInfo& info) = 0;
 
@@ -59,6 +65,9 @@ class Intake {
 
   /// Counts many at once; what of it is known singly is then listed by recent().
   virtual void aggregate(SeriesSlot series, const Aggregate& aggregate) = 0;
+
+  /// Splits off which process ran what aggregate() counts; of an owner that is no process, nothing.
+  virtual void attribute(OwnerId owner, SeriesSlot series, const Aggregate& aggregate) = 0;
 
   /// Lists, without counting it, one execution that an aggregate counts.
   virtual void recent(SeriesSlot series, const Execution& execution) = 0;
@@ -97,8 +106,8 @@ class Source {
   /// True when nothing more will ever come.
   [[nodiscard]] virtual bool finished() const = 0;
 
-  /// Why it tells of no device, in one line; empty: it does, or has nothing to say about it.
-  [[nodiscard]] virtual std::string problem() const { return {}; }
+  /// How it stood with the drivers that it asks, when it was last fed; most ask none.
+  [[nodiscard]] virtual std::vector<BackendStatus> backends() const { return {}; }
 };
 
 }  // namespace gpuvigil

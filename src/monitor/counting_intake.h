@@ -61,6 +61,8 @@ class CountingIntake final : public Intake {
   void activity(DeviceSlot, KernelKind, Timestamp, Timestamp) override {}
   void covered(DeviceSlot, Timestamp, Timestamp) override {}
   void sample(DeviceSlot, const DeviceSample&) override {}
+  void process(OwnerId, std::uint32_t, const CaptureState&) override {}
+  void attribute(OwnerId, SeriesSlot, const Aggregate&) override {}
   void event(const Event&) override {}
   void rebase(DeviceSlot, Duration) override {}
   void lost(Loss loss, std::uint64_t count) override { losses.add(loss, count); }

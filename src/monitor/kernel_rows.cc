@@ -32,6 +32,7 @@ void KernelTable::update_rows() {
 
 /// All rows anew: something came or went, so that the others stand elsewhere.
 void KernelTable::lay_out_rows() {
+  names_ = std::make_shared<KernelNames>();
   kernel_rows_.clear();
   series_rows_.clear();
   kernel_rows_.reserve(kernel_order_.size());
@@ -107,6 +108,16 @@ LadderStep KernelTable::take_delta(Timestamp from, Timestamp to) {
   ++tick_;
   return {std::make_shared<const WindowDelta>(std::move(delta)),
           std::make_shared<const std::vector<std::uint64_t>>(std::move(order))};
+}
+
+KernelCounters KernelTable::counters_of(std::uint64_t kernel_id, KernelKind kind) const {
+  KernelCounters counters;
+  const auto kernel = by_id_.find(id_key(kernel_id, kind));
+  if (kernel == by_id_.end()) return counters;
+  for (const auto& [device, slot] : kernels_[kernel->second].series) {
+    counters.merge(series_[slot].counters);
+  }
+  return counters;
 }
 
 std::optional<KernelTable::SketchAndExtremes> KernelTable::sketch_of(

@@ -41,14 +41,24 @@ void KernelTable::close_owner(OwnerId owner) {
 SeriesSlot KernelTable::series(OwnerId owner, std::uint32_t device, std::string_view recorded,
                                KernelKind kind) {
   // A name that is found as it was recorded is clean: only clean ones are kept.
-  auto slot = find_series(recorded, kind, device);
-  std::shared_ptr<const KernelName> made;
-  std::string_view name = recorded;
-  if (!slot && !is_own_identity(recorded)) {
-    made = make_kernel_name(recorded);
-    name = made->name;
-    slot = find_series(name, kind, device);
+  if (const auto slot = find_series(recorded, kind, device)) {
+    adopt(owner, *slot);
+    return SeriesSlot{*slot};
   }
+  if (is_own_identity(recorded)) return series(owner, device, recorded, kind, nullptr);
+  auto made = make_kernel_name(recorded);
+  const std::string_view name = made->name;
+  return series(owner, device, name, kind, std::move(made));
+}
+
+SeriesSlot KernelTable::series(OwnerId owner, const SeriesKey& key) {
+  return series(owner, key.device, key.name->name, key.kind, key.name);
+}
+
+/// `made`: the name, where it was made already.
+SeriesSlot KernelTable::series(OwnerId owner, std::uint32_t device, std::string_view name,
+                               KernelKind kind, std::shared_ptr<const KernelName> made) {
+  auto slot = find_series(name, kind, device);
   if (!slot && is_reserved(name)) slot = reserved_series(name, kind, device);
   if (!slot && !make_room(name, kind)) slot = reserved_series(kOtherName, kind, device);
   if (!slot) {

@@ -45,6 +45,12 @@ class KernelTable {
   SeriesSlot series(OwnerId owner, std::uint32_t device, std::string_view recorded,
                     KernelKind kind);
 
+  /// The same of a series of another table, without making its name again.
+  SeriesSlot series(OwnerId owner, const SeriesKey& key);
+  [[nodiscard]] bool has_series(const SeriesKey& key) const {
+    return find_series(key.name->name, key.kind, key.device).has_value();
+  }
+
   void add(SeriesSlot slot, const Execution& execution);
   void add(SeriesSlot slot, const Aggregate& aggregate);
 
@@ -59,11 +65,16 @@ class KernelTable {
   void update_rows();
   /// By name, then kind. As of the last update_rows().
   [[nodiscard]] const std::vector<KernelRow>& kernel_rows() const { return kernel_rows_; }
+  /// Of kernel_rows(); another one whenever they stand for other kernels.
+  [[nodiscard]] const std::shared_ptr<const KernelNames>& kernel_names() const { return names_; }
   /// By kernel, then device. As of the last update_rows().
   [[nodiscard]] const std::vector<SeriesRow>& series_rows() const { return series_rows_; }
 
   /// What changed since the last call.
   [[nodiscard]] LadderStep take_delta(Timestamp from, Timestamp to);
+
+  /// The counters of one kernel over all devices; of an unknown one, no calls.
+  [[nodiscard]] KernelCounters counters_of(std::uint64_t kernel_id, KernelKind kind) const;
 
   /// The sketch of one kernel over some devices, with its exact extremes; nothing when it is
   /// unknown or did not run on them.
@@ -142,6 +153,8 @@ class KernelTable {
                                                          KernelKind kind) const;
   [[nodiscard]] std::optional<std::uint32_t> find_series(std::string_view name, KernelKind kind,
                                                          std::uint32_t device) const;
+  SeriesSlot series(OwnerId owner, std::uint32_t device, std::string_view name, KernelKind kind,
+                    std::shared_ptr<const KernelName> made);
   std::uint32_t make_kernel(std::shared_ptr<const KernelName> name, KernelKind kind, bool reserved);
   std::uint32_t make_series(std::uint32_t kernel, std::uint32_t device);
   std::uint32_t reserved_series(std::string_view name, KernelKind kind, std::uint32_t device);
@@ -190,6 +203,7 @@ class KernelTable {
   SlotSet changed_kernels_;
   bool layout_changed_ = false;
   std::vector<KernelRow> kernel_rows_;
+  std::shared_ptr<const KernelNames> names_ = std::make_shared<KernelNames>();
   std::vector<SeriesRow> series_rows_;
 };
 

@@ -33,6 +33,26 @@ std::map<std::string, KernelRow> kernels_of(KernelTable& table) {
   return rows;
 }
 
+TEST(KernelTable, NamesAreSharedUntilAKernelComesOrGoes) {
+  KernelTable table({});
+  const OwnerId owner = table.open_owner();
+  const SeriesSlot gemm = table.series(owner, 0, "gemm", kCompute);
+  table.update_rows();
+  const auto first = table.kernel_names();
+  EXPECT_EQ(first->of(table.kernel_rows())[0], "gemm");
+  table.add(gemm, run(100, 10));
+  table.update_rows();
+  EXPECT_EQ(table.kernel_names(), first);
+
+  (void)table.series(owner, 0, "conv", kCompute);
+  table.update_rows();
+  const auto& names = table.kernel_names()->of(table.kernel_rows());
+  ASSERT_EQ(names.size(), 2U);
+  EXPECT_EQ(names[0], "conv");
+  EXPECT_EQ(names[1], "gemm");
+  EXPECT_EQ(first->of({table.kernel_rows().data(), 1}).size(), 1U);  // for who still looks
+}
+
 TEST(KernelTable, OneNameOnTwoDevicesIsOneKernelOfTwoSeries) {
   KernelTable table({});
   const OwnerId owner = table.open_owner();
@@ -258,6 +278,8 @@ RC_GTEST_PROP(KernelTable, TotalsAreConservedWhateverIsEvicted,
     RC_ASSERT(std::tie(kernels[i - 1].name->name, kernels[i - 1].kind) <
               std::tie(kernels[i].name->name, kernels[i].kind));
   }
+  const KernelNames::Text& names = churn.table.kernel_names()->of(kernels);
+  for (std::size_t i = 0; i < kernels.size(); ++i) RC_ASSERT(names[i] == kernels[i].name->name);
   for (std::size_t i = 0; i < series.size(); ++i) {
     const KernelRow& kernel = kernels[series[i].kernel];
     RC_ASSERT(i >= kernel.first_series && i < kernel.first_series + kernel.series_count);

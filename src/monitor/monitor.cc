@@ -24,7 +24,11 @@ DeviceInfo info_of_too_many() {
 }  // namespace
 
 Monitor::Monitor(const MonitorLimits& limits, std::optional<Timestamp> since)
-    : limits_(limits), table_(limits.table), windows_(limits.max_window_bytes), last_edge_(since) {
+    : limits_(limits),
+      table_(limits.table),
+      windows_(limits.max_window_bytes),
+      processes_(limits.max_process_series),
+      last_edge_(since) {
   GPUVIGIL_ASSERT(limits.max_devices > 0);
 }
 
@@ -45,6 +49,15 @@ DeviceSlot Monitor::device(const DeviceInfo& info) {
   device_by_uuid_.emplace(devices_.back().info->uuid, index);
   share_busy_memory();
   return DeviceSlot{index};
+}
+
+void Monitor::close_owner(OwnerId owner) {
+  processes_.close(owner);
+  table_.close_owner(owner);
+}
+
+void Monitor::attribute(OwnerId owner, SeriesSlot series, const Aggregate& aggregate) {
+  losses_.add(Loss::kExecutionsUnattributed, processes_.add(owner, table_.key(series), aggregate));
 }
 
 void Monitor::share_busy_memory() {
@@ -185,7 +198,9 @@ std::shared_ptr<Frame> Monitor::build(Timestamp edge, bool is_edge) {
   }
   table_.update_rows();
   frame->kernels = table_.kernel_rows();
+  frame->names = table_.kernel_names();
   frame->series = table_.series_rows();
+  frame->processes = processes_.rows();
   frame->recent = recent_.newest_first();
   frame->memory_reuse = memory_.result();
   if (is_edge) {

@@ -15,6 +15,7 @@
 #include "monitor/interval_union.h"
 #include "monitor/kernel_table.h"
 #include "monitor/memory_sweep.h"
+#include "monitor/process_kernels.h"
 #include "monitor/recent_ring.h"
 #include "monitor/window_ladder.h"
 
@@ -27,6 +28,7 @@ struct MonitorLimits {
   std::size_t max_devices = 1'024;
   std::size_t max_busy_bytes = std::size_t{8} << 20U;     ///< Busy intervals of all devices.
   std::size_t max_window_bytes = std::size_t{32} << 20U;  ///< The ladder.
+  std::size_t max_process_series = 20'000;                ///< Over all processes.
 };
 
 /// The live state: what sources told, and the frames made from it.
@@ -43,12 +45,16 @@ class Monitor final : public Intake {
   explicit Monitor(const MonitorLimits& limits = {}, std::optional<Timestamp> since = {});
 
   OwnerId open_owner() override { return table_.open_owner(); }
-  void close_owner(OwnerId owner) override { table_.close_owner(owner); }
+  void close_owner(OwnerId owner) override;
+  void process(OwnerId owner, std::uint32_t pid, const CaptureState& state) override {
+    processes_.tell(owner, pid, state);
+  }
   DeviceSlot device(const DeviceInfo& info) override;
   SeriesSlot series(OwnerId owner, DeviceSlot device, std::string_view recorded_name,
                     KernelKind kind) override;
   void execution(SeriesSlot series, const Execution& execution) override;
   void aggregate(SeriesSlot series, const Aggregate& aggregate) override;
+  void attribute(OwnerId owner, SeriesSlot series, const Aggregate& aggregate) override;
   void recent(SeriesSlot series, const Execution& execution) override;
   void activity(DeviceSlot device, KernelKind kind, Timestamp from, Timestamp to) override;
   void covered(DeviceSlot device, Timestamp from, Timestamp to) override;
@@ -61,6 +67,9 @@ class Monitor final : public Intake {
   /// becomes a step of the windows; a peek changes nothing. `edge` never falls. The engine fills
   /// in seq, since, alerts and no_device_reason.
   [[nodiscard]] std::shared_ptr<Frame> build(Timestamp edge, bool is_edge);
+
+  /// Which process ran what. The rows of frames hold its living processes.
+  [[nodiscard]] ProcessKernels& processes() { return processes_; }
 
   /// The sketch of one kernel over some devices; nothing when it is unknown or never ran there.
   [[nodiscard]] std::optional<LatencySketch> sketch_of(
@@ -97,6 +106,7 @@ class Monitor final : public Intake {
   MemorySweep memory_;
   LadderBuilder windows_;
   EventBook events_;
+  ProcessKernels processes_;
   std::vector<DeviceState> devices_;
   std::unordered_map<std::string, std::uint32_t> device_by_uuid_;
   LossCounters losses_;

@@ -42,7 +42,7 @@ struct HttpRequest {
 
 struct HttpResponse {
   unsigned status = 200;
-  std::string content_type = "application/json";
+  std::string_view content_type = "application/json";  ///< Of storage that lasts: a literal.
   std::shared_ptr<const std::string> body = {};  ///< Shared: many answers may be the same text.
   std::vector<std::pair<std::string, std::string>> headers =
       {};  ///< Besides those net adds itself.
@@ -60,7 +60,7 @@ class StreamPeer {
   virtual void send(std::shared_ptr<const std::string> framed) = 0;
 
   /// Sends a small answer that must not be dropped, ahead of the pending message. A peer with more
-  /// than 32 unread answers is closed.
+  /// than 256 KiB of unread answers (HttpServerLimits::answer_bytes) is closed.
   virtual void answer(std::string_view text) = 0;
 
   virtual void close(std::uint16_t code, std::string_view reason) = 0;

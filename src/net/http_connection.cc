@@ -136,18 +136,28 @@ void HttpConnection::serve(std::string_view bytes) {
       core_.call_again(*this);
       break;
     }
+    std::string_view whole;  // the request, if it lies here in one piece and nothing follows
     if (parser_ == nullptr) {
-      parser_ = std::make_unique<RequestParser>(core_.options.limits.request);
       header_checked_ = false;
       deadline_ = core_.now() + core_.options.times.header;
+      whole = bytes;
+      if (RequestParser* known = core_.known_requests.find(bytes)) {
+        bytes = {};
+        if (!check_header(*known)) return;
+        respond(*known, bytes);
+        continue;
+      }
+      parser_ = std::make_unique<RequestParser>(core_.options.limits.request);
     }
     bytes.remove_prefix(parser_->feed(bytes));
     if (parser_->state() == RequestParser::State::kRefused) return refuse(parser_->refusal());
     if (parser_->state() == RequestParser::State::kHeader) break;
-    if (!check_header()) return;
+    if (!check_header(*parser_)) return;
     if (parser_->state() == RequestParser::State::kBody) break;
     ++served;
-    respond(bytes);
+    auto parser = std::exchange(parser_, nullptr);
+    respond(*parser, bytes);
+    if (bytes.empty()) core_.known_requests.learn(whole, std::move(parser));
   }
   if (is_retired() || state_ == State::kLingering) return;
   keep(bytes);
@@ -174,25 +184,25 @@ void HttpConnection::on_again() {
   if (state_ == State::kReading) serve_pending();
 }
 
-bool HttpConnection::check_header() {
+bool HttpConnection::check_header(RequestParser& parser) {
   if (std::exchange(header_checked_, true)) return true;
-  const auto host = parser_->request().header("host");
-  const bool has_host = !host.empty() || parser_->version() >= 11;
+  const auto host = parser.request().header("host");
+  const bool has_host = !host.empty() || parser.version() >= 11;
   if ((has_host && !core_.hosts.allows(host)) ||
-      (!parser_->authority().empty() && !core_.hosts.allows(parser_->authority()))) {
+      (!parser.authority().empty() && !core_.hosts.allows(parser.authority()))) {
     refuse({403, "this server does not answer to that host name"});
     return false;
   }
-  for (const auto& [name, value] : parser_->request().headers) {
+  for (const auto& [name, value] : parser.request().headers) {
     if (name != "origin" || core_.hosts.allows_origin(value, host, transport_.is_secure()))
       continue;
     refuse({403, "a page of another origin may not send this"});
     return false;
   }
-  if (parser_->state() != RequestParser::State::kBody) return true;
+  if (parser.state() != RequestParser::State::kBody) return true;
   deadline_ = core_.now() + core_.options.times.body;
   constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-  if (parser_->expects_continue() && parser_->request().body.empty() &&
+  if (parser.expects_continue() && parser.request().body.empty() &&
       transport_.send(kContinue) != static_cast<ssize_t>(kContinue.size())) {
     core_.retire(*this);  // 25 bytes always fit unless the connection is broken
     return false;
@@ -200,19 +210,18 @@ bool HttpConnection::check_header() {
   return true;
 }
 
-void HttpConnection::respond(std::string_view rest) {
-  const auto parser = std::exchange(parser_, nullptr);
-  HttpRequest& request = parser->request();
+void HttpConnection::respond(RequestParser& parser, std::string_view rest) {
+  HttpRequest& request = parser.request();
   identify(request);
   core_.counters.requests.add();
-  if (parser->version() >= 11 && asks_for_websocket(request)) return upgrade(request, rest);
+  if (parser.version() >= 11 && asks_for_websocket(request)) return upgrade(request, rest);
   ReplyMaker deferral(*core_.replies, request.id);
   using Outcome = std::optional<HttpResponse>;
   const Outcome response =
       fenced(core_, request, [&]() -> Outcome { return core_.handler.handle(request, deferral); });
   const ResponseForm form{.head_only = request.method == Method::kHead,
-                          .keep_alive = parser->keep_alive() && !core_.is_stopping(),
-                          .version = parser->version(),
+                          .keep_alive = parser.keep_alive() && !core_.is_stopping(),
+                          .version = parser.version(),
                           .accept_encoding = request.header("accept-encoding"),
                           .if_none_match = request.header("if-none-match")};
   if (response) return send(*response, form);

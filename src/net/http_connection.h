@@ -45,8 +45,8 @@ class HttpConnection final : public Connection {
   void serve_pending();
   void keep(std::string_view rest);
   /// Once a request, when its header is there. False when it was refused.
-  bool check_header();
-  void respond(std::string_view rest);
+  bool check_header(RequestParser& parser);
+  void respond(RequestParser& parser, std::string_view rest);
   void identify(HttpRequest& request);
   void wait_for_reply(const HttpRequest& request, const ResponseForm& form);
   void end_wait(const HttpResponse& response);

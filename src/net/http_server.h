@@ -23,11 +23,11 @@ struct HttpServerLimits {
   RequestLimits request;
   std::size_t unread_bytes = 64 * 1024 * 1024;  ///< Of requests that are not whole, over all.
   std::size_t message_bytes = 16 * 1024;        ///< One WebSocket message from a client.
-  std::size_t answers = 32;                     ///< Unread StreamPeer::answer()s of a stream.
+  std::size_t answer_bytes = 256 * 1024;        ///< Unread StreamPeer::answer()s of a stream.
 };
 
-/// How long a server waits for whom. A time is noticed at most an eighth of the shortest, and at
-/// most a second, after it has passed.
+/// How long a server waits for whom. A time is noticed at most an eighth of the shortest (of
+/// `linger`, all of it), and at most a second, after it has passed.
 struct HttpServerTimes {
   /// From the first byte (or from accept, with what TLS takes) to the last.
   Duration header = std::chrono::seconds(10);

@@ -51,6 +51,61 @@ TEST(HttpServer, AnswersPipelinedRequestsInOrder) {
   EXPECT_EQ(server.server->stats().requests, 100U);
 }
 
+TEST(HttpServer, AKnownRequestIsAnsweredAsIfItWereNew) {
+  const TestServer server;
+  RawClient client(server.port());
+  RawClient other(server.port());
+  const std::string again = get("/echo?a=1");
+  const std::string first = (client.send(again), client.read_response());
+  for (int i = 0; i < 4; ++i) {
+    RawClient& asking = i % 2 == 0 ? client : other;
+    asking.send(again);
+    EXPECT_EQ(asking.read_response(), first);
+    asking.send(get("/between"));
+    EXPECT_THAT(asking.read_response(), EndsWith("0 /between|"));
+    asking.send(again + again + get("/last"));
+    EXPECT_EQ(asking.read_response(), first);
+    EXPECT_EQ(asking.read_response(), first);
+    EXPECT_THAT(asking.read_response(), EndsWith("0 /last|"));
+  }
+  // The rest of a request may look like a known one.
+  client.send("POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n");
+  client.send(again);
+  client.send(std::string(1000 - again.size(), '.'));
+  EXPECT_THAT(client.read_response(), HasSubstr(again));
+}
+
+TEST(HttpServer, ARequestThatDiffersInOneByteIsAnother) {
+  const TestServer server;
+  const std::string known = get("/echo?a=1");
+  RawClient client(server.port());
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE((client.send(known), status_of(client.read_response())));
+  for (std::size_t at = 0; at < known.size(); ++at) {
+    std::string other = known;
+    other[at] = static_cast<char>(other[at] ^ 1);
+    // What comes of it depends on the byte; only that it is the same as without anything known.
+    const auto answer = [&](std::uint16_t port) {
+      RawClient asking(port);
+      asking.send(other);
+      asking.shut_down_sending();
+      return asking.read_to_end();
+    };
+    const TestServer fresh;
+    const std::string want = answer(fresh.port());
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(answer(server.port()), want) << other;
+  }
+}
+
+TEST(HttpServer, AKnownRequestIsCheckedEachTime) {
+  const TestServer server;
+  const std::string foreign = "GET /echo HTTP/1.1\r\nHost: evil.example\r\n\r\n";
+  for (int i = 0; i < 4; ++i) {
+    RawClient client(server.port());
+    client.send(foreign);
+    EXPECT_THAT(client.read_response(), StartsWith("HTTP/1.1 403"));
+  }
+}
+
 TEST(HttpServer, AnswersInOrderBehindALargeResponse) {
   const TestServer server;
   RawClient client(server.port(), 4096);

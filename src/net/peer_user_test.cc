@@ -3,6 +3,7 @@
 
 #include <array>
 #include <stdexcept>
+#include <thread>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -178,6 +179,23 @@ TEST(HttpServer, SaysWhoAsksOnlyWhenItIsToldTo) {
   const std::string how = testing::is_tls_run() ? "local secure" : "local plain";
   f(false, "? " + how);
   f(true, fmt::format("{} {}", ::getuid(), how));
+}
+
+TEST(HttpServer, SaysOfAKnownRequestWhoAsksNow) {
+  if (::geteuid() != 0 || testing::is_tls_run()) return;  // nobody else can be become
+  const TestServer server({.identify_users = true});
+  const auto who = [&] {
+    RawClient client(server.port());
+    client.send(get("/who"));
+    return client.read_response();
+  };
+  for (int i = 0; i < 3; ++i) EXPECT_THAT(who(), EndsWith("\r\n\r\n0 local plain"));
+  std::thread other([&] {
+    ::syscall(SYS_setfsuid, kOtherUser);  // of this thread alone
+    EXPECT_THAT(who(), EndsWith(fmt::format("\r\n\r\n{} local plain", kOtherUser)));
+  });
+  other.join();
+  EXPECT_THAT(who(), EndsWith("\r\n\r\n0 local plain"));
 }
 
 }  // namespace

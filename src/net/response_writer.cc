@@ -61,6 +61,18 @@ ResponseWriter::Wire ResponseWriter::write(const HttpResponse& response, const R
     }
   }
 
+  const bool has_no_content =
+      form.head_only || has_no_body(status) || body == nullptr || body->empty();
+  // Nearly all answers to programs that poll are these: their heads lie ready.
+  std::string* ready = nullptr;
+  if (known != nullptr && !not_modified && response.headers.empty() && form.keep_alive &&
+      form.version >= 11) {
+    if (known->content_type != response.content_type) known->heads = {};
+    known->content_type = response.content_type;
+    ready = &known->heads[is_compressed ? 1 : 0];
+    if (!ready->empty()) return {*ready, has_no_content ? nullptr : std::move(body)};
+  }
+
   begin_head(status);
   if (!has_no_body(status)) {
     if (body != nullptr && !body->empty()) add("Content-Type", response.content_type);
@@ -81,8 +93,8 @@ ResponseWriter::Wire ResponseWriter::write(const HttpResponse& response, const R
     head_ += "Connection: keep-alive\r\n"sv;
   }
   head_ += "\r\n";
-  if (form.head_only || has_no_body(status) || (body != nullptr && body->empty())) body = nullptr;
-  return {head_, std::move(body)};
+  if (ready != nullptr) *ready = head_;
+  return {head_, has_no_content ? nullptr : std::move(body)};
 }
 
 ResponseWriter::Known* ResponseWriter::find(const Body& body) {
@@ -102,6 +114,8 @@ ResponseWriter::Known* ResponseWriter::find(const Body& body) {
   *free = {.body = body,
            .address = body.get(),
            .etag = fmt::format("W/\"{:016x}\"", hash),
+           .content_type = {},
+           .heads = {},
            .compressed = nullptr,
            .was_compressed = false};
   return free;

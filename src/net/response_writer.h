@@ -48,6 +48,8 @@ class ResponseWriter {
     std::weak_ptr<const std::string> body;
     const std::string* address = nullptr;  ///< Of the body, to compare without locking `body`.
     std::string etag;
+    std::string_view content_type;       ///< Of `heads`.
+    std::array<std::string, 2> heads{};  ///< As it is most often asked for: plain, compressed.
     Body compressed;
     bool was_compressed = false;  ///< Compressing was tried; `compressed` is null if it was no use.
   };

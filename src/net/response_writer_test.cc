@@ -57,6 +57,34 @@ TEST(ResponseWriter, WritesNoMoreThanIsNeeded) {
             "Allow: GET\r\nCache-Control: max-age=60\r\n\r\n");
 }
 
+TEST(ResponseWriter, AHeadThatLiesReadyIsTheOneThatWouldBeWritten) {
+  const auto body = body_of(std::string(5000, 'a'));
+  const auto also_held = body;  // by the application
+  const std::vector<HttpResponse> responses = {{.body = body},
+                                               {.content_type = "text/plain", .body = body},
+                                               {.body = body, .headers = {{"Retry-After", "1"}}},
+                                               {.status = 404, .body = body}};
+  std::vector<ResponseForm> forms(6);
+  forms[1].head_only = true;
+  forms[2].keep_alive = false;
+  forms[3].version = 10;
+  forms[4].accept_encoding = "gzip";
+  forms[5].if_none_match = "*";
+  ResponseWriter used;
+  for (int round = 0; round < 2; ++round) {
+    for (const HttpResponse& response : responses) {
+      for (const ResponseForm& form : forms) {
+        ResponseWriter fresh;
+        const auto want = fresh.write(response, form);
+        const auto got = used.write(response, form);
+        EXPECT_EQ(got.head, want.head);
+        EXPECT_EQ(got.body == nullptr ? "none" : *got.body,
+                  want.body == nullptr ? "none" : *want.body);
+      }
+    }
+  }
+}
+
 TEST(ResponseWriter, LeavesOutTheBodyOfAHeadButNotItsLength) {
   ResponseWriter writer;
   const auto wire = writer.write({.body = body_of("abc")}, {.head_only = true});

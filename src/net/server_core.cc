@@ -29,11 +29,13 @@ std::vector<std::string> own_names(const HttpServerOptions& options) {
   return names;
 }
 
+/// Every connection is looked at once a period: with ten thousand of them that is not for nothing.
 Duration tick_period(const HttpServerTimes& times) {
   const Duration shortest =
-      std::min({times.header, times.body, times.idle, times.handler, times.write, times.linger,
-                times.ping, times.silent, times.stuck, times.close});
-  return std::clamp<Duration>(shortest / 8, std::chrono::milliseconds(1), std::chrono::seconds(1));
+      std::min({times.header, times.body, times.idle, times.handler, times.write, times.ping,
+                times.silent, times.stuck, times.close});
+  return std::clamp<Duration>(std::min(shortest / 8, times.linger), std::chrono::milliseconds(1),
+                              std::chrono::seconds(1));
 }
 
 UniqueFd open_spare() {

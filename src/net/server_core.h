@@ -12,6 +12,7 @@
 #include "net/event_loop.h"
 #include "net/host_rules.h"
 #include "net/http_server.h"
+#include "net/known_requests.h"
 #include "net/peer_user.h"
 #include "net/reply_box.h"
 #include "net/response_writer.h"
@@ -107,6 +108,7 @@ class ServerCore final : public EventTarget {
   std::unordered_map<std::uint64_t, HttpConnection*> waiting;  ///< By HttpRequest::id: for a reply.
   std::uint64_t last_request = 0;                              ///< Its HttpRequest::id.
   std::optional<PeerUsers> users;  ///< With HttpServerOptions::identify_users.
+  KnownRequests known_requests;
   ResponseWriter writer;
   std::vector<char> scratch;     ///< What recv() reads into: connections that wait hold no buffers.
   std::size_t unread_bytes = 0;  ///< Held by requests that are not whole.

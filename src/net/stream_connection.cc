@@ -41,9 +41,9 @@ std::shared_ptr<const std::string> framed(Opcode opcode, std::string_view payloa
 
 StreamConnection::StreamConnection(ServerCore& core, const Endpoint::Key& peer)
     : Connection(core, Transport(), peer),
-      decoder_(WebSocketDecoder::Sender::kClient, core.options.limits.message_bytes),
       last_heard_(core.now()),
-      last_ping_(core.now() - ping_offset(core)) {}
+      last_ping_(core.now() - ping_offset(core)),
+      decoder_(WebSocketDecoder::Sender::kClient, core.options.limits.message_bytes) {}
 
 StreamConnection::~StreamConnection() {
   if (is_open_) core_.counters.streams.subtract();
@@ -79,10 +79,12 @@ void StreamConnection::send(std::shared_ptr<const std::string> message) {
 
 void StreamConnection::answer(std::string_view text) {
   if (!accepts_messages()) return;
-  if (answers_.size() == core_.options.limits.answers) {
+  const std::string frame = encode_frame(Opcode::kText, text);
+  // One may always wait: how large it is is for the application to say.
+  if (!answers_.empty() && answers_.size() + frame.size() > core_.options.limits.answer_bytes) {
     return begin_close(kCloseTryLater, "answers are not read");
   }
-  answers_.push_back(frame_text(text));
+  answers_ += frame;
   if (is_open_ && !is_blocked_) flush();
 }
 
@@ -172,9 +174,7 @@ bool StreamConnection::take_next() {
   if (pong_ != nullptr) {
     current_ = std::exchange(pong_, nullptr);
   } else if (!answers_.empty()) {
-    current_ = std::move(answers_.front());
-    answers_.erase(answers_.begin());
-    if (answers_.empty()) answers_ = {};
+    current_ = std::make_shared<const std::string>(std::exchange(answers_, {}));
   } else if (newest_ != nullptr) {
     current_ = std::exchange(newest_, nullptr);
   } else {

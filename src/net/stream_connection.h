@@ -4,7 +4,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "net/server_core.h"
 #include "net/websocket_codec.h"
@@ -60,11 +59,11 @@ class StreamConnection final : public Connection, public StreamPeer {
     return !is_retired() && !is_closing_ && !is_finished_;
   }
 
-  WebSocketDecoder decoder_;
+  // First what every message and every tick looks at: there may be ten thousand of these.
   Framed current_;  ///< Begun; at_ bytes of it are out.
   std::size_t at_ = 0;
   Framed pong_;
-  std::vector<Framed> answers_;  ///< Oldest first.
+  std::string answers_;  ///< Frames, oldest first.
   Framed newest_;
   Framed close_frame_;
   std::uint64_t dropped_ = 0;
@@ -76,6 +75,7 @@ class StreamConnection final : public Connection, public StreamPeer {
   bool is_closing_ = false;   ///< close_frame_ was made (and perhaps sent).
   bool was_closed_ = false;   ///< The client's close frame, or its last valid one, is there.
   bool is_finished_ = false;  ///< Our side is shut down.
+  WebSocketDecoder decoder_;
   std::unique_ptr<StreamSession> session_;  ///< Last, so that it dies first: it knows us.
 };
 

@@ -138,6 +138,37 @@ TEST(Stream, AnswersCloseWithClose) {
   EXPECT_EQ(server.app.sessions_ended, 7);
 }
 
+TEST(Stream, AStormOfAnswersWaitsForASlowReader) {
+  const TestServer server;
+  RawClient slow(server.port(), 4096);
+  ASSERT_TRUE(slow.upgrade());
+  const std::string alert(300, 'a');
+  constexpr int kAlerts = 800;  // about 240 KiB
+  server.on_thread([&] {
+    for (int i = 0; i < kAlerts; ++i) server.app.peers.front()->answer(alert);
+  });
+  for (int i = 0; i < kAlerts; ++i) ASSERT_EQ(slow.read_frame().payload, alert) << i;
+  EXPECT_EQ(server.server->stats().streams, 1U);
+}
+
+TEST(Stream, ClosesWhoDoesNotReadItsAnswers) {
+  const TestServer server({.limits = {.answer_bytes = 10'000}, .times = {.close = kPatience}});
+  RawClient stuck(server.port());
+  ASSERT_TRUE(stuck.upgrade());
+  const std::string large(1'000'000, 'a');
+  server.on_thread([&] {
+    StreamPeer& peer = *server.app.peers.front();
+    peer.answer(large);           // begun: on its way
+    peer.answer(large);           // one may always wait,
+    peer.answer("one too many");  // another one not
+    peer.answer("and nothing after that");
+  });
+  EXPECT_EQ(stuck.read_frame().payload, large);
+  const auto second = stuck.read_frame();
+  EXPECT_EQ(second.payload, large);
+  EXPECT_EQ(close_code(stuck.read_frame()), kCloseTryLater);
+}
+
 TEST(Stream, EndsWhenTheClientGoesWithoutAWord) {
   const TestServer server;
   {

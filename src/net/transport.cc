@@ -122,6 +122,7 @@ Transport::Handshake Transport::shake_hands() {
 }
 
 ssize_t Transport::send_plain(std::string_view head, std::string_view body) const {
+  if (body.empty()) return ::send(fd_.get(), head.data(), head.size(), MSG_NOSIGNAL);
   // sendmsg() only reads, but its type serves recvmsg() too.
   // NOLINTBEGIN(cppcoreguidelines-pro-type-const-cast)
   std::array<iovec, 2> parts{iovec{const_cast<char*>(head.data()), head.size()},
@@ -129,7 +130,7 @@ ssize_t Transport::send_plain(std::string_view head, std::string_view body) cons
   // NOLINTEND(cppcoreguidelines-pro-type-const-cast)
   msghdr message{};
   message.msg_iov = parts.data();
-  message.msg_iovlen = body.empty() ? 1 : 2;
+  message.msg_iovlen = parts.size();
   return ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
 }
 

@@ -16,6 +16,7 @@
 #include "base/thread.h"
 #include "profile/agent_socket.h"
 #include "profile/profile_source.h"
+#include "profile/segment_reader.h"
 
 namespace gpuvigil {
 namespace {
@@ -211,13 +212,20 @@ void ProfileServer::Loop::read(Program& program) {
       .monotonic_now_ns = static_cast<std::uint64_t>(Duration(monotonic).count())};
   auto delta = program.reader->read(program.memory->bytes(), time, program.has_left);
   if (!delta) {
-    inbox_->push({.client = program.id, .uid = program.peer.uid, .delta = {}, .is_last = true});
+    inbox_->push({.client = program.id,
+                  .uid = program.peer.uid,
+                  .pid = program.peer.pid,
+                  .writer = std::string(program.reader->writer()),
+                  .delta = {},
+                  .is_last = true});
     return refuse(program, delta.error().message);
   }
   const bool is_news = program.has_left || !delta->is_empty();
   if (is_news) {
     inbox_->push({.client = program.id,
                   .uid = program.peer.uid,
+                  .pid = program.peer.pid,
+                  .writer = std::string(program.reader->writer()),
                   .delta = *std::move(delta),
                   .is_last = program.has_left});
   }

@@ -41,6 +41,38 @@ void hand_in_busy(const SegmentDelta::Busy& busy, bool is_late, DeviceSlot devic
   tell(KernelKind::kMemcpy, busy.all);
 }
 
+CaptureDetail detail_of(Detail detail) {
+  switch (detail) {
+    case Detail::kFull:
+      return CaptureDetail::kFull;
+    case Detail::kSampled:
+      return CaptureDetail::kSampledDetail;
+    case Detail::kCounts:
+      return CaptureDetail::kCountsOnly;
+    case Detail::kOff:
+      return CaptureDetail::kOff;
+  }
+  return CaptureDetail::kOff;
+}
+
+std::string_view why_blind(Blindness blindness) {
+  switch (blindness) {
+    case Blindness::kNone:
+      return "";
+    case Blindness::kProfiler:
+      return "another profiler holds the driver's activity records; this ends when it does";
+    case Blindness::kRefused:
+      return "the driver refused to be watched";
+    case Blindness::kNoDriver:
+      return "there is no driver that could be watched";
+    case Blindness::kUnsupported:
+      return "this runtime or device cannot be watched";
+    case Blindness::kUnknown:
+      return "it sees nothing and does not know why";
+  }
+  return "";
+}
+
 }  // namespace
 
 ProfileInbox::ProfileInbox(std::size_t max_bytes)
@@ -63,16 +95,38 @@ std::deque<ProfileNews> ProfileInbox::drain() {
 ProfileSource::ProfileSource(std::shared_ptr<ProfileInbox> inbox, ProfileQuotas quotas)
     : inbox_(std::move(inbox)), quotas_(quotas) {}
 
-void ProfileSource::feed(Timestamp /*until*/, Intake& intake) {
-  for (ProfileNews& news : inbox_->drain()) take(news, intake);
+void ProfileSource::feed(Timestamp until, Intake& intake) {
+  for (ProfileNews& news : inbox_->drain()) take(news, until, intake);
 }
 
-void ProfileSource::take(ProfileNews& news, Intake& intake) {
+/// Tells which process a client is, and how its writer is doing, where that is news.
+void ProfileSource::identify(const ProfileNews& news, bool is_new, Timestamp now, Client& client,
+                             Intake& intake) {
+  if (news.pid <= 0) return;
+  if (is_new) client.state.writer = news.writer;
+  if (const auto& status = news.delta.status) {
+    client.state.runtime = status->runtime;
+    client.state.detail = detail_of(status->detail);
+    client.state.blind = why_blind(status->blindness);
+    const Duration passed = now - client.told_at;
+    if (client.told_at != Timestamp{} && passed > Duration::zero()) {
+      client.state.cost_percent =
+          100.0 * static_cast<double>(status->cost.count()) / static_cast<double>(passed.count());
+    }
+    client.told_at = now;
+  } else if (!is_new) {
+    return;
+  }
+  intake.process(client.owner, static_cast<std::uint32_t>(news.pid), client.state);
+}
+
+void ProfileSource::take(ProfileNews& news, Timestamp now, Intake& intake) {
   const SegmentDelta& delta = news.delta;
   User& user = users_[news.uid];
   const auto [found, is_new] = clients_.try_emplace(news.client);
   Client& client = found->second;
   if (is_new) client.owner = intake.open_owner();
+  identify(news, is_new, now, client, intake);
   for (const DeviceInfo& device : delta.devices) {
     const bool fits =
         user.devices.contains(device.uuid) || user.devices.size() < quotas_.devices_per_uid;
@@ -81,7 +135,9 @@ void ProfileSource::take(ProfileNews& news, Intake& intake) {
   }
   open_rows(delta, client, user, intake);
   for (const SegmentDelta::Change& change : delta.changes) {
-    intake.aggregate(client.rows[change.row], aggregate_of(delta, change));
+    const Aggregate aggregate = aggregate_of(delta, change);
+    intake.aggregate(client.rows[change.row], aggregate);
+    intake.attribute(client.owner, client.rows[change.row], aggregate);
   }
   for (const SegmentDelta::Listed& listed : delta.recent) {
     intake.recent(client.rows[listed.row], listed.execution);

@@ -16,7 +16,7 @@
 
 #include "base/bounded_queue.h"
 #include "model/source.h"
-#include "profile/segment_reader.h"
+#include "profile/segment_delta.h"
 
 namespace gpuvigil {
 
@@ -24,6 +24,8 @@ namespace gpuvigil {
 struct ProfileNews {
   std::uint64_t client = 0;  ///< Never used twice.
   uid_t uid = 0;             ///< As the kernel says.
+  pid_t pid = 0;             ///< In our pid namespace; 0 when it is in none that we see.
+  std::string writer;        ///< "sdk", "cuda" or "opencl".
   SegmentDelta delta;
   bool is_last = false;
 };
@@ -73,12 +75,16 @@ class ProfileSource final : public Source {
   };
   struct Client {
     OwnerId owner{};
+    CaptureState state;
+    Timestamp told_at{};  ///< When it said last how it is doing.
     std::vector<DeviceSlot> devices;
     std::vector<SeriesSlot> rows;
     std::vector<SeriesKey> held;  ///< Of the user's quota.
   };
 
-  void take(ProfileNews& news, Intake& intake);
+  void take(ProfileNews& news, Timestamp now, Intake& intake);
+  static void identify(const ProfileNews& news, bool is_new, Timestamp now, Client& client,
+                       Intake& intake);
   void open_rows(const SegmentDelta& delta, Client& client, User& user, Intake& intake);
   void close(std::uint64_t id, uid_t uid, Intake& intake);
 

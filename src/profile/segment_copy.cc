@@ -44,6 +44,7 @@ struct TableRule {
   gpuvigil_segment_table gpuvigil_segment_header::* table;
   std::size_t entry;  ///< Bytes of ours; theirs may be larger.
   std::uint32_t most;
+  std::uint32_t feature = 0;  ///< Without which there is none.
 };
 
 constexpr std::array kTables = {
@@ -52,7 +53,18 @@ constexpr std::array kTables = {
     TableRule{"recent", &gpuvigil_segment_header::recent, sizeof(gpuvigil_segment_recent), 4096},
     TableRule{"names", &gpuvigil_segment_header::names, 1, GPUVIGIL_SEGMENT_MAX_BYTES},
     TableRule{"pages", &gpuvigil_segment_header::pages, sizeof(gpuvigil_segment_page), UINT16_MAX},
+    TableRule{"shapes", &gpuvigil_segment_header::shapes, sizeof(gpuvigil_segment_shape), 4096,
+              GPUVIGIL_SEGMENT_HAS_SHAPES},
+    TableRule{"streams", &gpuvigil_segment_header::streams, sizeof(gpuvigil_segment_stream), 4096,
+              GPUVIGIL_SEGMENT_HAS_STREAMS},
+    TableRule{"memories", &gpuvigil_segment_header::memories, sizeof(gpuvigil_segment_memory), 64,
+              GPUVIGIL_SEGMENT_HAS_MEMORY},
 };
+
+/// Layout 1 knew of no such.
+bool has_feature(const gpuvigil_segment_header& header, std::uint32_t feature) {
+  return header.abi >= 2 && (header.features & feature) != 0;
+}
 
 Result<void> check_table(const TableRule& rule, const gpuvigil_segment_table& table,
                          std::size_t size) {
@@ -98,13 +110,12 @@ class Attempt {
         header.recent_head < seen_.recent_head) {
       return corrupt("it has shrunk, or is larger than itself");
     }
-    for (std::uint32_t i = 0; i < header.devices_used; ++i) {
-      copy_words(segment_, place_of(layout_.devices, i), &into_.devices.emplace_back(),
-                 sizeof(gpuvigil_segment_device));
-    }
+    copy_all(layout_.devices, header.devices_used, into_.devices);
     for (std::uint32_t i = 0; i < header.rows_used; ++i) GPUVIGIL_CHECK(copy_row(i));
-    if (header.recent_head != seen_.recent_head) copy_recent();
-    return {};
+    if (header.recent_head != seen_.recent_head) {
+      copy_all(layout_.recent, layout_.recent.capacity, into_.recent);
+    }
+    return copy_extras();
   }
 
  private:
@@ -138,11 +149,29 @@ class Attempt {
     return {};
   }
 
-  void copy_recent() {
-    into_.recent.resize(layout_.recent.capacity);
-    for (std::uint32_t i = 0; i < layout_.recent.capacity; ++i) {
-      copy_words(segment_, place_of(layout_.recent, i), &into_.recent[i],
-                 sizeof(gpuvigil_segment_recent));
+  Result<void> copy_extras() {
+    const gpuvigil_segment_header& header = into_.header;
+    const bool has_shapes = layout_.shapes.capacity != 0;
+    const bool has_streams = layout_.streams.capacity != 0;
+    if ((has_shapes &&
+         (header.shapes_used > layout_.shapes.capacity || header.shapes_used < seen_.shapes)) ||
+        (has_streams &&
+         (header.streams_used > layout_.streams.capacity || header.streams_used < seen_.streams))) {
+      return corrupt("it has shrunk, or is larger than itself");
+    }
+    if (has_shapes) copy_all(layout_.shapes, header.shapes_used, into_.shapes);
+    if (has_streams) copy_all(layout_.streams, header.streams_used, into_.streams);
+    copy_all(layout_.memories, std::min(layout_.memories.capacity, header.devices_used),
+             into_.memories);
+    return {};
+  }
+
+  template <class Entry>
+  void copy_all(const gpuvigil_segment_table& table, std::uint32_t count,
+                std::vector<Entry>& into) {
+    into.resize(count);
+    for (std::uint32_t i = 0; i < count; ++i) {
+      copy_words(segment_, place_of(table, i), &into[i], sizeof(Entry));
     }
   }
 
@@ -172,6 +201,10 @@ Result<gpuvigil_segment_header> read_layout(SharedBytes segment) {
   }
   if (header.size != segment.size()) return corrupt("it says another size than it has");
   for (const TableRule& rule : kTables) {
+    if (rule.feature != 0 && !has_feature(header, rule.feature)) {
+      header.*rule.table = {};
+      continue;
+    }
     GPUVIGIL_CHECK(check_table(rule, header.*rule.table, segment.size()));
   }
   return header;

@@ -41,6 +41,9 @@ struct SegmentCopy {
   std::vector<Row> changed;
   std::vector<gpuvigil_segment_page> pages;
   std::vector<gpuvigil_segment_recent> recent;  ///< The whole ring, where it has moved.
+  std::vector<gpuvigil_segment_shape> shapes;   ///< All of them, and so with the rest.
+  std::vector<gpuvigil_segment_stream> streams;
+  std::vector<gpuvigil_segment_memory> memories;  ///< As many as there is room for.
 };
 
 /// What the last reading saw.
@@ -48,6 +51,8 @@ struct SegmentSeen {
   std::uint64_t flush_seq = 0;
   std::uint64_t recent_head = 0;
   std::uint32_t devices = 0;
+  std::uint32_t shapes = 0;
+  std::uint32_t streams = 0;
   std::vector<gpuvigil_segment_row> rows;
 };
 

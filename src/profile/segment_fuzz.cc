@@ -19,6 +19,30 @@ using gpuvigil::testing::SegmentImage;
 constexpr gpuvigil::SegmentTime kTime{.now = gpuvigil::from_unix_ns(1'800'000'000'000'000'000),
                                       .monotonic_now_ns = std::uint64_t{1} << 45U};
 
+void check_extras(const SegmentDelta& delta, std::size_t rows, std::size_t devices) {
+  constexpr std::uint64_t kMaxSum = std::uint64_t{1} << 62U;
+  constexpr gpuvigil::Bytes kMaxMemory(std::uint64_t{1} << 50U);
+  for (const SegmentDelta::Shape& shape : delta.shapes) {
+    GPUVIGIL_ASSERT((!shape.row || *shape.row < rows) && shape.sum_ns <= kMaxSum);
+  }
+  for (const SegmentDelta::Stream& stream : delta.streams) {
+    GPUVIGIL_ASSERT((!stream.device || *stream.device < devices) && stream.sum_ns <= kMaxSum);
+  }
+  for (const SegmentDelta::Untimed& untimed : delta.untimed) {
+    GPUVIGIL_ASSERT(untimed.row < rows && untimed.calls > 0);
+  }
+  for (const SegmentDelta::Memory& memory : delta.memories) {
+    GPUVIGIL_ASSERT(memory.device < devices);
+    GPUVIGIL_ASSERT(std::max({memory.allocated, memory.peak, memory.pool_reserved,
+                              memory.pool_used}) <= kMaxMemory);
+  }
+  if (!delta.status) return;
+  GPUVIGIL_ASSERT(delta.status->detail_every > 0 &&
+                  delta.status->cost >= gpuvigil::Duration::zero());
+  GPUVIGIL_ASSERT(!delta.status->blind_since || *delta.status->blind_since <= kTime.now);
+  GPUVIGIL_ASSERT(delta.status->runtime.find('\n') == std::string::npos);
+}
+
 /// Holds a difference to what the live state relies on.
 void check(const SegmentDelta& delta, std::size_t& rows, std::size_t& devices) {
   devices += delta.devices.size();
@@ -53,6 +77,7 @@ void check(const SegmentDelta& delta, std::size_t& rows, std::size_t& devices) {
     GPUVIGIL_ASSERT(busy.device < devices && busy.from <= busy.to && busy.to <= kTime.now);
     GPUVIGIL_ASSERT(busy.kernels <= busy.all && busy.all <= busy.to - busy.from);
   }
+  check_extras(delta, rows, devices);
 }
 
 }  // namespace
@@ -67,7 +92,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     image.add_row("kernel", row % 2);
     image.record(row, std::uint64_t{100} << (8 * row), 1000 + row);
   }
-  image.header().features = GPUVIGIL_SEGMENT_HAS_BUSY;
+  image.header().features = UINT32_MAX;  // those that nobody knows as well
+  image.header().shapes_used = image.header().streams_used = 2;
+  image.shape(0).row = image.stream(0).device = GPUVIGIL_NO_ROW;
   image.flush();
   auto reader = gpuvigil::SegmentReader::open(image.bytes());
   std::size_t rows = 0;

@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "base/text.h"
+#include "profile/segment_text.h"
 
 namespace gpuvigil {
 namespace {
@@ -24,47 +24,6 @@ constexpr std::uint64_t kCallsAhead = std::uint64_t{1} << 32U;
 
 std::unexpected<Error> corrupt(std::string what) {
   return fail(Errc::kCorrupt, "not a segment: " + std::move(what));
-}
-
-/// The text before the first NUL, of what may be used as an identity; empty when it is anything
-/// else.
-template <std::size_t kSize>
-std::string word_of(const char (&text)[kSize]) {
-  const std::string_view all(text, kSize);
-  const std::string_view word = all.substr(0, std::min(all.find('\0'), kSize - 1));
-  const auto is_plain = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_' || c == '.' || c == ':' || c == '/';
-  };
-  return std::ranges::all_of(word, is_plain) ? std::string(word) : std::string();
-}
-
-template <std::size_t kSize>
-std::string text_of(const char (&text)[kSize]) {
-  const std::string_view all(text, kSize);
-  return clean_text(all.substr(0, std::min(all.find('\0'), kSize - 1)));
-}
-
-KernelKind kind_of(std::uint32_t kind, std::string_view name) {
-  switch (kind) {
-    case GPUVIGIL_KIND_COMPUTE:
-      return KernelKind::kCompute;
-    case GPUVIGIL_KIND_COLLECTIVE:
-      return KernelKind::kCollective;
-    case GPUVIGIL_KIND_MEMCPY:
-      return KernelKind::kMemcpy;
-    case GPUVIGIL_KIND_MEMSET:
-      return KernelKind::kMemset;
-    default:
-      return kind_of_kernel(name);
-  }
-}
-
-Timestamp timeline(std::uint64_t monotonic_ns, const SegmentTime& time) {
-  if (monotonic_ns >= time.monotonic_now_ns) return time.now;
-  const std::uint64_t ago = time.monotonic_now_ns - monotonic_ns;
-  const auto most = static_cast<std::uint64_t>(std::max<std::int64_t>(to_unix_ns(time.now), 0));
-  return time.now - Duration(static_cast<std::int64_t>(std::min(ago, most)));
 }
 
 /// How much a number that only grows has grown; a smaller one is taken as it stands, for later.
@@ -86,19 +45,6 @@ constexpr std::array kWriterLosses = {
 
 }  // namespace
 
-bool SegmentDelta::is_empty() const {
-  return devices.empty() && rows.empty() && changes.empty() && recent.empty() && busy.empty() &&
-         std::ranges::all_of(kLosses, [&](const LossInfo& info) { return losses[info.loss] == 0; });
-}
-
-std::size_t SegmentDelta::memory_bytes() const {
-  std::size_t names = 0;
-  for (const Row& row : rows) names += sizeof(Row) + row.name.size();
-  return sizeof(*this) + devices.size() * sizeof(DeviceInfo) + names +
-         changes.size() * sizeof(Change) + buckets.size() * sizeof(BucketCount) +
-         recent.size() * sizeof(Listed) + busy.size() * sizeof(Busy);
-}
-
 Result<SegmentReader> SegmentReader::open(SharedBytes segment) {
   GPUVIGIL_TRY(const gpuvigil_segment_header layout, read_layout(segment));
   return SegmentReader(layout);
@@ -117,13 +63,16 @@ Result<SegmentDelta> SegmentReader::read(SharedBytes segment, const SegmentTime&
   SegmentDelta delta;
   GPUVIGIL_TRY(const bool has_news, copy_news(segment, layout_, seen_, is_last, copy_));
   if (!has_news) return delta;
-  delta.is_late = !has_read_ && time.now - timeline(layout_.since_ns, time) > kLate;
+  delta.is_late = !has_read_ && time.now - to_timeline(layout_.since_ns, time) > kLate;
   take_devices(delta);
   take_new_rows(delta);
   GPUVIGIL_CHECK(take_changes(time, delta));
   GPUVIGIL_CHECK(take_recent(time, delta));
   take_busy(time, delta);
   take_losses(delta);
+  GPUVIGIL_CHECK(extras_.take(copy_, seen_.rows.size(), seen_.devices, time, delta));
+  seen_.shapes = static_cast<std::uint32_t>(copy_.shapes.size());
+  seen_.streams = static_cast<std::uint32_t>(copy_.streams.size());
   seen_.flush_seq = copy_.header.flush_seq;
   has_read_ = true;
   return delta;
@@ -132,10 +81,10 @@ Result<SegmentDelta> SegmentReader::read(SharedBytes segment, const SegmentTime&
 void SegmentReader::take_devices(SegmentDelta& delta) {
   for (; seen_.devices < copy_.devices.size(); ++seen_.devices) {
     const gpuvigil_segment_device& device = copy_.devices[seen_.devices];
-    std::string uuid = word_of(device.uuid);
+    std::string uuid = word_of_segment(device.uuid);
     if (uuid.empty()) uuid = fmt::format("SDK-{}", device.number);
     delta.devices.push_back({.uuid = std::move(uuid),
-                             .name = text_of(device.name),
+                             .name = text_of_segment(device.name),
                              .pci_bus_id = {},
                              .source = std::string(writer())});
   }
@@ -146,7 +95,7 @@ void SegmentReader::take_new_rows(SegmentDelta& delta) {
   for (const SegmentCopy::Row& copied : copy_.changed) {
     if (copied.index < seen_.rows.size()) continue;
     std::string& name = copy_.new_names[next_name++];
-    const KernelKind kind = kind_of(copied.row.kind, name);
+    const KernelKind kind = kind_of_segment(copied.row.kind, name);
     delta.rows.push_back({.name = std::move(name), .device = copied.row.device, .kind = kind});
     seen_.rows.push_back(copied.row);
     ledgers_.emplace_back();
@@ -183,7 +132,7 @@ Result<void> SegmentReader::take_changes(const SegmentTime& time, SegmentDelta& 
          .counters = counters,
          .first_bucket = first,
          .bucket_count = static_cast<std::uint32_t>(delta.buckets.size()) - first,
-         .last_end = timeline(copied.row.last_end_ns, time),
+         .last_end = to_timeline(copied.row.last_end_ns, time),
          .last_duration_ns = std::min(copied.row.last_duration_ns, kMaxDurationNs),
          .largest_memory_bytes = std::min(copied.row.largest_memory_bytes, kMaxMemory)});
   }
@@ -203,11 +152,11 @@ Result<void> SegmentReader::take_recent(const SegmentTime& time, SegmentDelta& d
     const gpuvigil_segment_recent& one = copy_.recent[n % capacity];
     if (one.row >= seen_.rows.size()) return corrupt("it lists an execution of no row");
     Execution execution;
-    execution.end = timeline(one.end_ns, time);
+    execution.end = to_timeline(one.end_ns, time);
     execution.duration =
         Duration(static_cast<std::int64_t>(std::min(one.duration_ns, kMaxDurationNs)));
     if ((one.flags & GPUVIGIL_RECENT_HAS_START) != 0) {
-      execution.start = std::min(timeline(one.start_ns, time), execution.end);
+      execution.start = std::min(to_timeline(one.start_ns, time), execution.end);
     }
     if ((one.flags & GPUVIGIL_RECENT_HAS_MEMORY) != 0) {
       execution.memory = Bytes(std::min(one.memory_bytes, kMaxMemory));
@@ -229,8 +178,8 @@ void SegmentReader::take_busy(const SegmentTime& time, SegmentDelta& delta) {
     const std::uint64_t kernels = std::min(growth(told.kernel_busy_ns, busy_ns_[i][0]), length);
     const std::uint64_t all = std::min(growth(told.gpu_busy_ns, busy_ns_[i][1]), length);
     delta.busy.push_back({.device = i,
-                          .from = timeline(from, time),
-                          .to = timeline(until, time),
+                          .from = to_timeline(from, time),
+                          .to = to_timeline(until, time),
                           .kernels = Duration(static_cast<std::int64_t>(kernels)),
                           .all = Duration(static_cast<std::int64_t>(std::max(kernels, all)))});
   }

@@ -3,71 +3,18 @@
 
 #include <array>
 #include <cstdint>
-#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
 #include "gpuvigil/segment.h"
-#include "model/device.h"
-#include "model/kernel.h"
-#include "model/latency_sketch.h"
-#include "model/loss.h"
+#include "profile/extras_ledger.h"
 #include "profile/row_ledger.h"
 #include "profile/segment_copy.h"
+#include "profile/segment_delta.h"
 
 namespace gpuvigil {
-
-/// What one reading of a segment found to be new. Rows and devices are numbered in the order in
-/// which they were told of.
-struct SegmentDelta {
-  struct Row {
-    std::string name;
-    std::uint32_t device = 0;
-    KernelKind kind = KernelKind::kCompute;
-  };
-  struct Change {
-    std::uint32_t row = 0;
-    KernelCounters counters;
-    std::uint32_t first_bucket = 0;  ///< Its share of `buckets`.
-    std::uint32_t bucket_count = 0;
-    Timestamp last_end{};
-    std::uint64_t last_duration_ns = 0;
-    std::uint64_t largest_memory_bytes = 0;
-  };
-  struct Listed {
-    std::uint32_t row = 0;
-    Execution execution;
-  };
-  /// How long kernels, and GPU work of any kind, ran on a device in [from, to).
-  struct Busy {
-    std::uint32_t device = 0;
-    Timestamp from{};
-    Timestamp to{};
-    Duration kernels{};
-    Duration all{};
-  };
-
-  std::vector<DeviceInfo> devices;
-  std::vector<Row> rows;
-  std::vector<Change> changes;
-  std::vector<BucketCount> buckets;  ///< Ascending within each change.
-  std::vector<Listed> recent;        ///< Oldest first.
-  std::vector<Busy> busy;
-  LossCounters losses;
-  /// Counted before anybody looked, over longer than a frame waits for: it belongs to the totals
-  /// and to no window.
-  bool is_late = false;
-
-  [[nodiscard]] bool is_empty() const;
-  [[nodiscard]] std::size_t memory_bytes() const;
-};
-
-/// How the times of a segment (CLOCK_MONOTONIC) become those of the timeline.
-struct SegmentTime {
-  Timestamp now{};  ///< Nothing is later.
-  std::uint64_t monotonic_now_ns = 0;
-};
 
 /// Reads one segment again and again, and tells what is new.
 ///
@@ -89,7 +36,8 @@ class SegmentReader {
   [[nodiscard]] std::string_view writer() const;
 
  private:
-  explicit SegmentReader(const gpuvigil_segment_header& layout) : layout_(layout) {}
+  explicit SegmentReader(const gpuvigil_segment_header& layout)
+      : layout_(layout), extras_(layout) {}
 
   void take_devices(SegmentDelta& delta);
   void take_new_rows(SegmentDelta& delta);
@@ -103,6 +51,7 @@ class SegmentReader {
   SegmentSeen seen_;
   SegmentCopy copy_;  ///< Kept for its memory.
   std::vector<RowLedger> ledgers_;
+  ExtrasLedger extras_;
   std::vector<std::uint32_t> page_owners_;  ///< By place: 1 + 9 x row + page; 0: nobody's.
   std::array<std::array<std::uint64_t, 2>, 64> busy_ns_{};  ///< Of kernels, and of all, as told.
   std::uint64_t covered_until_ns_ = 0;

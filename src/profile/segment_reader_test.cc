@@ -72,7 +72,7 @@ TEST(SegmentReader, ReadsThisLayoutAndTheTwoBeforeIt) {
   const auto refused = SegmentReader::open(image.bytes());
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Errc::kUnavailable);
-  EXPECT_THAT(refused.error().message, HasSubstr("its layout is number 7; this gpuvigil reads 1"));
+  EXPECT_THAT(refused.error().message, HasSubstr("its layout is number 7; this gpuvigil reads 2"));
 }
 
 TEST(SegmentReader, TellsEachExecutionOnce) {

@@ -26,6 +26,9 @@ class SegmentImage {
     h.recent = place(end, sizeof(gpuvigil_segment_recent), 16);
     h.names = place(end, 1, 4096);
     h.pages = place(end, sizeof(gpuvigil_segment_page), pages);
+    h.shapes = place(end, sizeof(gpuvigil_segment_shape), 8);
+    h.streams = place(end, sizeof(gpuvigil_segment_stream), 8);
+    h.memories = place(end, sizeof(gpuvigil_segment_memory), 4);
   }
 
   static constexpr std::uint32_t kBytes = 64 * 1024;
@@ -42,6 +45,15 @@ class SegmentImage {
   }
   gpuvigil_segment_recent& recent(std::uint32_t i) {
     return at<gpuvigil_segment_recent>(header().recent.offset + i * header().recent.stride);
+  }
+  gpuvigil_segment_shape& shape(std::uint32_t i) {
+    return at<gpuvigil_segment_shape>(header().shapes.offset + i * header().shapes.stride);
+  }
+  gpuvigil_segment_stream& stream(std::uint32_t i) {
+    return at<gpuvigil_segment_stream>(header().streams.offset + i * header().streams.stride);
+  }
+  gpuvigil_segment_memory& memory(std::uint32_t i) {
+    return at<gpuvigil_segment_memory>(header().memories.offset + i * header().memories.stride);
   }
 
   std::uint32_t add_device(std::string_view uuid = "") {

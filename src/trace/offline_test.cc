@@ -57,6 +57,8 @@ class KeepingIntake final : public Intake {
   void sample(DeviceSlot device, const DeviceSample& sample) override {
     of(device).sample = sample;
   }
+  void process(OwnerId, std::uint32_t, const CaptureState&) override { ADD_FAILURE(); }
+  void attribute(OwnerId, SeriesSlot, const Aggregate&) override { ADD_FAILURE(); }
   void event(const Event&) override { ADD_FAILURE(); }
   void rebase(DeviceSlot device, Duration by) override { of(device).rebased += by.count(); }
   void lost(Loss loss, std::uint64_t count) override { losses.add(loss, count); }

@@ -132,6 +132,8 @@ class FakeIntake final : public Intake {
     EXPECT_EQ(to_unix_ns(sample.at), until_ns);
     samples.at(static_cast<std::size_t>(device)) = sample;
   }
+  void process(OwnerId, std::uint32_t, const CaptureState&) override { ADD_FAILURE(); }
+  void attribute(OwnerId, SeriesSlot, const Aggregate&) override { ADD_FAILURE(); }
   void event(const Event&) override { ADD_FAILURE(); }
   void rebase(DeviceSlot, Duration) override { ADD_FAILURE(); }
   void lost(Loss loss, std::uint64_t count) override { losses.add(loss, count); }

@@ -18,6 +18,15 @@ inline constexpr unsigned kSensorPlaces = 3;  ///< Watts, degrees.
 /// `"timestamp":...,"seq":...`
 void write_stamp(JsonWriter& json, const Frame& frame);
 
+/// A text under its key; of an empty one, null.
+void write_text(JsonWriter& json, std::string_view key, std::string_view text);
+
+/// `"reason":...`: why there is no device, and how to get one.
+void write_no_device(JsonWriter& json, const Frame& frame);
+
+/// The fields of a device in /status, without their braces.
+void write_device_fields(JsonWriter& json, const DeviceRow& row);
+
 void write_status(JsonWriter& json, const Frame& frame, const DeviceSelection& selection);
 
 /// A row of GET /kernels, as an object.

@@ -8,6 +8,7 @@
 
 #include "model/frame.h"
 #include "model/kernel_query.h"
+#include "model/list_queries.h"
 #include "views/summary.h"
 
 /// What the API answers, as pure functions of a frame. Field names, units and what is null are
@@ -26,8 +27,9 @@ namespace gpuvigil {
 struct KernelDetail {
   KernelStats stats;
   CoveredWindow window;
-  LatencySketch sketch;            ///< Over the devices of `stats`.
-  std::vector<SeriesRow> devices;  ///< The same kernel on each of its devices.
+  LatencySketch sketch;                 ///< Over the devices of `stats`.
+  std::vector<SeriesRow> devices;       ///< The same kernel on each of its devices.
+  std::vector<ProcessShare> processes;  ///< Those that report themselves and ran it.
 };
 
 /// GET /api/v1/gpu/kernels/{id}. The last executions are those that the frame still lists.
@@ -35,6 +37,19 @@ struct KernelDetail {
 
 /// GET /api/v1/gpu/alerts. The counts are of the frame, whatever was selected.
 [[nodiscard]] std::string alerts_json(const Frame& frame, std::span<const Alert* const> selected);
+
+/// GET /api/v1/gpu/devices, and one of them.
+[[nodiscard]] std::string devices_json(const Frame& frame, const DeviceSelection& selection);
+[[nodiscard]] std::string device_json(const Frame& frame, const DeviceRow& row);
+
+/// GET /api/v1/gpu/topology.
+[[nodiscard]] std::string topology_json(const Frame& frame);
+
+/// GET /api/v1/gpu/processes. `list` is of that frame.
+[[nodiscard]] std::string processes_json(const Frame& frame, const ProcessList& list);
+
+/// GET /api/v1/gpu/events. The counts are of the frame, whatever was selected.
+[[nodiscard]] std::string events_json(const Frame& frame, std::span<const Event* const> selected);
 
 /// GET /api/v1/gpu/report. `top` are the ten kernels with the most time.
 [[nodiscard]] std::string report_json(const Frame& frame, const KernelList& top);

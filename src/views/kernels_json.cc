@@ -86,6 +86,31 @@ void write_device_split(JsonWriter& json, const KernelDetail& detail) {
   json.end_array();
 }
 
+/// Null where no process reports itself.
+void write_process_split(JsonWriter& json, const KernelDetail& detail) {
+  if (detail.processes.empty()) return json.null();
+  json.begin_array();
+  for (const ProcessShare& share : detail.processes) {
+    json.begin_object();
+    json.key("pid");
+    json.number(share.pid);
+    json.key("running");
+    json.boolean(share.is_living);
+    json.key("total_calls");
+    json.number(share.counters.calls);
+    json.key("avg_time_ms");
+    json.milliseconds(rounded_mean(share.counters.sum_ns, share.counters.calls));
+    json.key("total_time_ms");
+    json.milliseconds(share.counters.sum_ns);
+    json.key("min_time_ms");
+    json.milliseconds(share.counters.min_ns);
+    json.key("max_time_ms");
+    json.milliseconds(share.counters.max_ns);
+    json.end_object();
+  }
+  json.end_array();
+}
+
 void write_last_executions(JsonWriter& json, const Frame& frame, const KernelStats& stats) {
   constexpr std::size_t kMost = 100;
   json.begin_array();
@@ -170,6 +195,10 @@ std::string kernels_json(const Frame& frame, const KernelList& list) {
   json.key("dropped_executions");
   json.number(frame.losses.dropped_executions());
   write_window(json, list.window);
+  if (!list.reason.empty()) {
+    json.key("reason");
+    json.string(list.reason);
+  }
   json.end_object();
   json.finish();
   return out;
@@ -186,11 +215,13 @@ std::string kernel_detail_json(const Frame& frame, const KernelDetail& detail) {
   json.key("per_device");
   write_device_split(json, detail);
   json.key("per_process");
-  json.null();
+  write_process_split(json, detail);
   json.key("launch_shapes");
   json.null();
   ReasonsWriter reasons(json);
-  reasons.add_reason("per_process", to_string(Missing::kUnsupported));
+  if (detail.processes.empty()) {
+    reasons.add_reason("per_process", to_string(Missing::kUnsupported));
+  }
   reasons.add_reason("launch_shapes", to_string(Missing::kUnsupported));
   reasons.end();
   json.key("last_executions");

@@ -137,6 +137,7 @@ using namespace detail;
 
 std::string report_json(const Frame& frame, const KernelList& top) {
   std::string out;
+  out.reserve(16'384 + frame.devices.size() * 1'024 + frame.alerts.size() * 512);
   JsonWriter json(out);
   write_report(json, frame, top);
   json.finish();

@@ -50,9 +50,10 @@ void write_device_reasons(JsonWriter& json, const DeviceRow& row) {
   reasons.end();
 }
 
-void write_device(JsonWriter& json, const DeviceRow& row) {
+}  // namespace
+
+void write_device_fields(JsonWriter& json, const DeviceRow& row) {
   const DeviceSample& sample = row.sample;
-  json.begin_object();
   json.key("index");
   json.number(row.index);
   json.key("uuid");
@@ -92,10 +93,12 @@ void write_device(JsonWriter& json, const DeviceRow& row) {
     json.null();
   }
   write_device_reasons(json, row);
-  json.end_object();
 }
 
-}  // namespace
+void write_no_device(JsonWriter& json, const Frame& frame) {
+  json.key("reason");
+  json.string(frame.no_device_reason.empty() ? "no GPU is known" : frame.no_device_reason);
+}
 
 void write_stamp(JsonWriter& json, const Frame& frame) {
   json.key("timestamp");
@@ -130,11 +133,14 @@ void write_status(JsonWriter& json, const Frame& frame, const DeviceSelection& s
   json.number(uptime_seconds(frame));
   json.key("devices");
   json.begin_array();
-  for (const DeviceRow* row : devices) write_device(json, *row);
+  for (const DeviceRow* row : devices) {
+    json.begin_object();
+    write_device_fields(json, *row);
+    json.end_object();
+  }
   json.end_array();
   if (devices.empty()) {
-    json.key("reason");
-    json.string(frame.no_device_reason.empty() ? "no GPU is known" : frame.no_device_reason);
+    write_no_device(json, frame);
   } else {
     ReasonsWriter reasons(json);
     reasons.add("gpu_utilization", totals.utilization);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may call: every route of api/openapi.yaml, by every method, over HTTP and WebSocket, as every
 kind of caller, from every place. What is expected is reckoned here from the contract alone."""
+import contextlib
 import json
 import os
 import pathlib
@@ -64,7 +65,8 @@ class Asker:
         return json.loads(self.process.stdout.readline())
 
     def close(self):
-        self.process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # it has ended already
+            self.process.stdin.close()
         self.process.stdout.close()
         self.process.wait()
 
@@ -113,22 +115,24 @@ class AccessTest(unittest.TestCase):
         cls.servers = {mode: Server("--demo", "--auth", mode,
                                     listen="127.0.0.1:0" if mode == "off" else anywhere)
                        for mode in ("local", "token", "off")}
-        cls.places = {"at home": Asker()}
+        # Each of them ends however the others end: a server's report must not be lost.
+        for server in cls.servers.values():
+            cls.addClassCleanup(server.__exit__)
+        cls.places = {}
+        cls.add_place("at home")
         if os.geteuid() == 0:
-            cls.places["another user"] = Asker(user=NOBODY)
+            cls.add_place("another user", user=NOBODY)
         else:
             print("skipped: another user, because this test does not run as root")
         if INSIDE:
-            cls.places["another address"] = Asker(address=ELSEWHERE)
+            cls.add_place("another address", address=ELSEWHERE)
         else:
             print("skipped: another address, because no network namespace can be made here")
 
     @classmethod
-    def tearDownClass(cls):
-        for asker in cls.places.values():
-            asker.close()
-        for server in cls.servers.values():
-            server.__exit__()
+    def add_place(cls, name, **where):
+        cls.places[name] = Asker(**where)
+        cls.addClassCleanup(cls.places[name].close)
 
     def headers(self, principal, **more):
         if principal == "none":

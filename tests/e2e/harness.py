@@ -20,6 +20,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("GPUVIGIL_PROGRAM", str(ROOT / "build/dev/bin/gpuvigil"))
 DATA = pathlib.Path(os.environ.get("GPUVIGIL_DATA", str(ROOT.parent / "shared/data")))
 SANITIZED = os.environ.get("GPUVIGIL_BUILD") == "sanitized"
+# What a sanitizer says before it ends a program; a test may not look at how that ended.
+REPORT = re.compile(r"(WARNING|ERROR): \w+Sanitizer|: runtime error: ")
 PATIENCE = 60.0  # seconds that a test waits for something before it fails
 
 # Nobody's own state: tokens of these tests, and of nothing else.
@@ -31,7 +33,15 @@ def run(*args, timeout=PATIENCE * 2, stdin=None, env=None):
     """Runs the program to its end; gives (exit code, standard output, standard error)."""
     done = subprocess.run([PROGRAM, *args], capture_output=True, timeout=timeout, stdin=stdin,
                           env={**os.environ, **(env or {})})
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
+    errors = done.stderr.decode()
+    expect_no_report(errors)
+    return done.returncode, done.stdout.decode(), errors
+
+
+def expect_no_report(text):
+    """Fails where a sanitizer had something to say."""
+    if REPORT.search(text):
+        raise AssertionError(text)
 
 
 def wait_for(condition, what, patience=PATIENCE):
@@ -105,9 +115,13 @@ class Server:
         if self.process.poll() is None:
             self.process.send_signal(how)
         code = self.process.wait(timeout=20)
+        self._end_log()
+        return code
+
+    def _end_log(self):
         self.reader.join(timeout=5)
         self.process.stderr.close()
-        return code
+        expect_no_report("".join(self.log))
 
     def __enter__(self):
         return self
@@ -116,8 +130,7 @@ class Server:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        self.reader.join(timeout=5)
-        self.process.stderr.close()
+        self._end_log()
 
 
 class Stream:

@@ -15,8 +15,12 @@ from harness import PROGRAM, Server, Stream, run, wait_for
 
 
 def with_kernels(server):
-    """Waits until the demo machine has run something."""
-    return wait_for(lambda: server.json("/api/v1/gpu/kernels")["kernels"], "kernels")
+    """Waits until the demo machine has run something of each kind and was sampled; the kernels."""
+    wait_for(lambda: server.json("/api/v1/gpu/kernels", kind="collective")["kernels"],
+             "a collective")
+    wait_for(lambda: server.json("/api/v1/gpu/kernels")["total_kernels"] > 2, "a third kernel")
+    wait_for(lambda: server.json("/api/v1/gpu/status")["gpu_utilization"] is not None, "a sample")
+    return server.json("/api/v1/gpu/kernels")["kernels"]
 
 
 class EndpointTest(unittest.TestCase):

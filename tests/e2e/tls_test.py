@@ -13,6 +13,7 @@ import unittest
 from harness import PATIENCE, Server, run, wait_for
 
 STATUS = "/api/v1/gpu/status"
+SLOWED = os.environ.get("GPUVIGIL_SANITIZE") == "thread"
 SCANNER = shutil.which("testssl") or shutil.which("testssl.sh")
 
 
@@ -127,6 +128,7 @@ class TlsTest(unittest.TestCase):
         self.assertIn("need one another", err)
 
     @unittest.skipIf(SCANNER is None, "testssl.sh is not installed")
+    @unittest.skipIf(SLOWED, "it asks one thing after another for minutes: no threads meet")
     def test_a_scanner_finds_nothing_old_or_weak(self):
         report = os.path.join(self.folder.name, "report.json")
         done = subprocess.run(
