@@ -8,8 +8,8 @@
 
 namespace gpuvigil {
 
-/// What `gpuvigil doctor` looks at: this machine and this process as they are, without asking a
-/// driver and without changing anything.
+/// What `gpuvigil doctor` looks at: this machine and this process as they are, without changing
+/// anything. Only look_at_nvml asks a driver.
 
 enum class CheckStatus {
   kOk,
@@ -59,6 +59,9 @@ struct CheckResult {
 
 // The checks of GPUs: what drivers of each maker have put into the file system.
 [[nodiscard]] Finding look_at_nvidia(const DoctorContext& context);
+/// What its library says when it is asked; the only check that asks a driver. One that does not
+/// answer is left alone after a while.
+[[nodiscard]] Finding look_at_nvml(const DoctorContext& context);
 [[nodiscard]] Finding look_at_amd(const DoctorContext& context);
 [[nodiscard]] Finding look_at_drm(const DoctorContext& context);
 

@@ -237,6 +237,7 @@ constexpr std::array kChecks{
     Check{"program", look_at_program},
     Check{"system", look_at_system},
     Check{"nvidia", look_at_nvidia},
+    Check{"nvml", look_at_nvml},
     Check{"amd", look_at_amd},
     Check{"drm", look_at_drm},
     Check{"configuration", look_at_configuration},

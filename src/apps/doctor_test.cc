@@ -225,5 +225,34 @@ TEST_F(Doctor, EveryCheckHasANameAndAnAnswer) {
   EXPECT_EQ(std::ranges::adjacent_find(names), names.end());
 }
 
+#ifdef FAKE_NVML
+
+TEST_F(Doctor, SaysWhatTheLibraryOfNvidiaSays) {
+  const std::string scenario = context_.path("/nvml");
+  ::setenv("GPUVIGIL_NVML", FAKE_NVML, 1);
+  ::setenv("GPUVIGIL_FAKE_NVML", scenario.c_str(), 1);
+  const auto f = [&](std::string_view more, CheckStatus status, std::string_view found,
+                     std::string_view advice) {
+    write("/nvml", fmt::format("cuda 13010\ngpu 0 uuid GPU-a\ngpu 1 uuid GPU-b\n{}", more));
+    expect("nvml", status, found);
+    EXPECT_THAT(look("nvml").advice, HasSubstr(std::string(advice)));
+  };
+  f("driver 590.48.01", CheckStatus::kOk, "driver 590.48.01, 2 GPUs, CUDA 13.1", "");
+  f("driver 418.43", CheckStatus::kWarn, "too old", "535");
+  f("driver 590.48.01\ngpu 1 lost", CheckStatus::kWarn, "1 do not answer", "XID 79");
+  f("driver 590.48.01\nfail 1 nvmlDeviceGetHandleByIndex_v2 4", CheckStatus::kWarn, "1 are refused",
+    "NVIDIA_VISIBLE_DEVICES");
+  f("fail nvmlInit_v2 9", CheckStatus::kWarn, "not loaded", "load the driver");
+  f("fail nvmlInit_v2 18", CheckStatus::kWarn, "upgraded", "fits this kernel");
+  f("fail nvmlInit_v2 17", CheckStatus::kWarn, "blocks", "container");
+  f("hang nvmlInit_v2", CheckStatus::kWarn, "does not answer", "hangs");
+  f("", CheckStatus::kOk, "driver unknown, 2 GPUs", "");  // and the call that hung comes back
+  ::unsetenv("GPUVIGIL_NVML");
+  ::unsetenv("GPUVIGIL_FAKE_NVML");
+  expect("nvml", CheckStatus::kSkip, "no driver library");
+}
+
+#endif
+
 }  // namespace
 }  // namespace gpuvigil

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <vector>
 
@@ -78,21 +79,22 @@ struct Feeds {
 Result<Feeds> live_feeds(const Config& config, bool wants_demo,
                          const std::shared_ptr<const Clock>& clock) {
   Feeds feeds{.samplers = {}, .sources = {}, .what = "devices"};
-  std::shared_ptr<const DemoMachine> machine;
+  // For tests, and for drivers that lie where the dynamic linker does not look.
+  const char* const nvml = std::getenv("GPUVIGIL_NVML");
+  BackendOptions options{.demo = nullptr, .nvml_library = nvml == nullptr ? "" : nvml};
   if (wants_demo) {
     GPUVIGIL_TRY(Demo demo, make_demo(config.demo.seed, clock->now()));
     feeds.what = "demo";
-    machine = std::move(demo.machine);
+    options.demo = std::move(demo.machine);
     feeds.sources.push_back(std::move(demo.kernels));
   }
   for (const BackendEntry& entry : builtin_backends()) {
     const bool is_demo = entry.name == "demo";
     if (is_demo != wants_demo) continue;  // a simulated machine has simulated devices alone
-    GPUVIGIL_TRY(
-        std::shared_ptr<const Sampler> sampler,
-        Sampler::start(
-            std::string(entry.name), [&entry, machine] { return entry.open({.demo = machine}); },
-            {.period = config.frames.period, .deadline = config.frames.period}, clock));
+    GPUVIGIL_TRY(std::shared_ptr<const Sampler> sampler,
+                 Sampler::start(
+                     std::string(entry.name), [&entry, options] { return entry.open(options); },
+                     {.period = config.frames.period, .deadline = config.frames.period}, clock));
     feeds.samplers.push_back(std::move(sampler));
   }
   feeds.sources.insert(feeds.sources.begin(), std::make_unique<SampleSource>(feeds.samplers));

@@ -3,8 +3,13 @@
 
 #include <vector>
 
+#include "collect/nvml_survey.h"
+
 #if GPUVIGIL_WITH_DEMO
 #include "collect/demo.h"
+#endif
+#if GPUVIGIL_WITH_NVML
+#include "collect/nvml_backend.h"
 #endif
 
 namespace gpuvigil {
@@ -37,10 +42,21 @@ Result<Demo> make_demo(std::uint64_t, Timestamp) {
 
 #endif
 
+#if !GPUVIGIL_WITH_NVML
+
+Result<NvmlSurvey> survey_nvml(const std::string&) {
+  return fail(Errc::kUnavailable, "NVML was left out of this build (GPUVIGIL_WITH_NVML was off)");
+}
+
+#endif
+
 std::span<const BackendEntry> builtin_backends() {
   static const std::vector<BackendEntry> backends = {
 #if GPUVIGIL_WITH_DEMO
       {"demo", open_demo},
+#endif
+#if GPUVIGIL_WITH_NVML
+      {"nvml", NvmlBackend::open},
 #endif
   };
   return backends;

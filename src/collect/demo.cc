@@ -13,13 +13,13 @@ DemoBackend::DemoBackend(std::shared_ptr<const DemoMachine> machine)
   GPUVIGIL_ASSERT(machine_ != nullptr);
 }
 
-Result<std::vector<DeviceInfo>> DemoBackend::devices() {
-  std::vector<DeviceInfo> devices;
-  devices.reserve(DemoMachine::kGpus);
+Result<std::vector<Board>> DemoBackend::boards() {
+  std::vector<Board> boards;
+  boards.reserve(DemoMachine::kGpus);
   for (std::size_t gpu = 0; gpu < DemoMachine::kGpus; ++gpu) {
-    devices.push_back(machine_->device(gpu));
+    boards.push_back({.devices = {machine_->device(gpu)}});
   }
-  return devices;
+  return boards;
 }
 
 Result<DeviceSample> DemoBackend::sample(const DeviceInfo& device, Timestamp now) {

@@ -17,7 +17,7 @@ class DemoBackend final : public Backend {
   /// Requires a machine.
   explicit DemoBackend(std::shared_ptr<const DemoMachine> machine);
 
-  Result<std::vector<DeviceInfo>> devices() override;
+  Result<std::vector<Board>> boards() override;
 
   /// Errors: kNotFound (not one of its devices).
   Result<DeviceSample> sample(const DeviceInfo& device, Timestamp now) override;

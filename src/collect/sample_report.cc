@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "collect/sample_report.h"
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -59,6 +63,21 @@ std::uint64_t refuse_nonsense(Reading<std::shared_ptr<const DeviceDetails>>& det
   return refused;
 }
 
+/// `report` of a backend that does not come back, and what it is that does not.
+std::shared_ptr<SampleReport> hung_copy(const SampleReport& report,
+                                        const std::optional<CallInProgress>& call, Timestamp now) {
+  auto hung = std::make_shared<SampleReport>(report);
+  hung->state = BackendState::kHung;
+  const auto seconds = [now](Timestamp since) {
+    return std::chrono::duration_cast<std::chrono::seconds>(now - since).count();
+  };
+  hung->problem = call
+                      ? fmt::format("{}: {} has not answered for {} s", report.backend, call->what,
+                                    seconds(call->since))
+                      : fmt::format("{}: nothing new for {} s", report.backend, seconds(report.at));
+  return hung;
+}
+
 }  // namespace
 
 std::uint64_t missed_deadlines(const SamplerOptions& options, Timestamp due, Timestamp now) {
@@ -74,16 +93,8 @@ std::shared_ptr<const SampleReport> as_of(const std::shared_ptr<const SampleRepo
   const std::uint64_t missed = missed_deadlines(options, report->next_due, now);
   if (missed == 0) return report;
 
-  auto stale = std::make_shared<SampleReport>(*report);
-  stale->state = BackendState::kHung;
+  auto stale = hung_copy(*report, call, now);
   stale->samples_late += missed * report->devices.size();
-  const auto seconds = [now](Timestamp since) {
-    return std::chrono::duration_cast<std::chrono::seconds>(now - since).count();
-  };
-  stale->problem =
-      call ? fmt::format("{}: {} has not answered for {} s", report->backend, call->what,
-                         seconds(call->since))
-           : fmt::format("{}: nothing new for {} s", report->backend, seconds(report->at));
   for (SampledDevice& device : stale->devices) {
     // What was missing keeps its reason: "unsupported" and "lost" stay true.
     for_each_reading(device.sample, [](auto& reading) {
@@ -92,6 +103,64 @@ std::shared_ptr<const SampleReport> as_of(const std::shared_ptr<const SampleRepo
     if (device.sample.health == Health::kOk) device.sample.health = Health::kDegraded;
   }
   return stale;
+}
+
+std::shared_ptr<const SampleReport> as_of_roster(const std::shared_ptr<const SampleReport>& roster,
+                                                 const SamplerOptions& options,
+                                                 const std::optional<CallInProgress>& call,
+                                                 Timestamp now) {
+  if (missed_deadlines(options, roster->next_due, now) == 0) return roster;
+  return hung_copy(*roster, call, now);
+}
+
+std::shared_ptr<const SampleReport> merge_reports(
+    const SampleReport& roster, std::span<const std::shared_ptr<const SampleReport>> boards) {
+  auto merged = std::make_shared<SampleReport>(roster);
+  std::unordered_map<std::string_view, std::pair<const SampleReport*, const DeviceSample*>> said;
+  for (const auto& board : boards) {
+    for (const SampledDevice& device : board->devices) {
+      said[device.info->uuid] = {board.get(), &device.sample};
+    }
+  }
+  std::unordered_set<const SampleReport*> present;
+  for (SampledDevice& device : merged->devices) {
+    const auto found = said.find(device.info->uuid);
+    if (found == said.end()) {
+      if (device.is_listed && merged->state == BackendState::kOk) {
+        merged->state = BackendState::kStarting;
+      }
+      continue;
+    }
+    const auto& [board, sample] = found->second;
+    if (device.is_listed) {
+      device.sample = *sample;
+      present.insert(board);
+    } else {
+      device.sample.inventory = sample->inventory;  // what it is stays known when it is lost
+    }
+  }
+  bool is_named = false;
+  for (const auto& board : boards) {
+    merged->samples_late += board->samples_late;
+    merged->readings_invalid += board->readings_invalid;
+    merged->calls_failed += board->calls_failed;
+    if (!present.contains(board.get())) continue;
+    merged->at = std::min(merged->at, board->at);
+    merged->next_due = std::min(merged->next_due, board->next_due);
+    // The first device that hangs says more than a list that hangs with it.
+    if (board->state == BackendState::kHung && !is_named &&
+        roster.state != BackendState::kFailing) {
+      merged->state = board->state;
+      merged->problem = board->problem;
+      is_named = true;
+    }
+  }
+  return merged;
+}
+
+Timestamp next_tick(Timestamp due, Duration period, Timestamp now) {
+  const auto passed = std::max<std::int64_t>((now - due) / period, 0);
+  return due + (passed + 1) * period;
 }
 
 std::uint64_t refuse_nonsense(DeviceSample& sample) {

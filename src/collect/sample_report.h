@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,15 +26,16 @@ struct SamplerOptions {
 struct SampledDevice {
   std::shared_ptr<const DeviceInfo> info;
   DeviceSample sample;
+  bool is_listed = true;  ///< In a roster: it is there, and its board says what it reads.
 };
 
-/// What one backend knows after one round. Immutable once published.
+/// What one backend, its roster or one of its boards knows after a round. Immutable once published.
 struct SampleReport {
   std::string backend;
   BackendState state = BackendState::kStarting;
   std::string problem;   ///< In one line; empty when there is none.
-  Timestamp at{};        ///< When the round ended.
-  Timestamp next_due{};  ///< When the next one is to begin.
+  Timestamp at{};        ///< When the round ended; the oldest where it is made of several.
+  Timestamp next_due{};  ///< When the next one is to begin; the first of several.
 
   /// Every device that was ever there, in the order of their first appearance. The lost ones say
   /// so in their readings, and come back to the same place under the same UUID.
@@ -61,6 +63,20 @@ struct CallInProgress {
 [[nodiscard]] std::shared_ptr<const SampleReport> as_of(
     const std::shared_ptr<const SampleReport>& report, const SamplerOptions& options,
     const std::optional<CallInProgress>& call, Timestamp now);
+
+/// The same for a report of which devices there are: only its state and problem change, because
+/// those that read the devices go on.
+[[nodiscard]] std::shared_ptr<const SampleReport> as_of_roster(
+    const std::shared_ptr<const SampleReport>& roster, const SamplerOptions& options,
+    const std::optional<CallInProgress>& call, Timestamp now);
+
+/// One report of a backend: which devices there are by `roster`, what those that are there say by
+/// `boards`, whose devices may be ones that are there no more.
+[[nodiscard]] std::shared_ptr<const SampleReport> merge_reports(
+    const SampleReport& roster, std::span<const std::shared_ptr<const SampleReport>> boards);
+
+/// The first tick after `now`; ticks are counted from `due`, so that they do not drift.
+[[nodiscard]] Timestamp next_tick(Timestamp due, Duration period, Timestamp now);
 
 /// Replaces values that no device can have (a share outside 0 to 100, 300 degrees, all bits set)
 /// by missing(kDriverError) and returns how many there were. A device with one of them is degraded.

@@ -70,6 +70,89 @@ TEST(SampleReport, SaysThatNothingIsNewWhenNoCallIsGoingOn) {
   EXPECT_EQ(stale->problem, "fake: nothing new for 10 s");
 }
 
+std::shared_ptr<SampleReport> report_of(const std::vector<SampledDevice>& devices) {
+  auto report = std::make_shared<SampleReport>();
+  report->backend = "fake";
+  report->state = BackendState::kOk;
+  report->at = kNoon;
+  report->next_due = kNoon + seconds(1);
+  report->devices = devices;
+  return report;
+}
+
+SampledDevice device_with(const std::string& uuid, DeviceSample sample, bool is_listed = true) {
+  return {.info = std::make_shared<DeviceInfo>(device_named(uuid)),
+          .sample = std::move(sample),
+          .is_listed = is_listed};
+}
+
+TEST(MergedReport, TakesFromEachBoardWhatTheRosterLists) {
+  const auto nothing = absent_sample(Missing::kNotSampled, kNoon);
+  const auto lost = absent_sample(Missing::kLost, kNoon);
+  const auto roster = report_of({device_with("GPU-a", nothing), device_with("GPU-b", lost, false),
+                                 device_with("GPU-c", nothing)});
+  auto said_of_lost = sample_with(20);
+  said_of_lost.inventory = std::make_shared<DeviceInventory>();
+  auto first = report_of({device_with("GPU-a", sample_with(10))});
+  first->at = kNoon - seconds(1);
+  first->samples_late = 2;
+  auto second = report_of({device_with("GPU-b", said_of_lost)});
+  second->at = kNoon - seconds(60);
+  second->state = BackendState::kHung;
+  second->samples_late = 3;
+  const std::vector<std::shared_ptr<const SampleReport>> boards = {first, second};
+  const auto merged = merge_reports(*roster, boards);
+  EXPECT_EQ(merged->devices[0].sample.gpu_utilization, Percent(10));
+  // What it was stays known; what it said is no more, and nobody waits for it.
+  EXPECT_EQ(merged->devices[1].sample.gpu_utilization.error(), Missing::kLost);
+  EXPECT_EQ(merged->devices[1].sample.inventory, said_of_lost.inventory);
+  EXPECT_EQ(merged->devices[2].sample.gpu_utilization.error(), Missing::kNotSampled);
+  EXPECT_EQ(merged->state, BackendState::kStarting);  // one was not asked yet
+  EXPECT_EQ(merged->at, kNoon - seconds(1));
+  EXPECT_EQ(merged->samples_late, 5U);
+}
+
+TEST(MergedReport, ABoardThatHangsIsTheProblemUnlessTheDriverIs) {
+  const auto nothing = absent_sample(Missing::kNotSampled, kNoon);
+  auto roster = report_of({device_with("GPU-a", nothing)});
+  auto board = report_of({device_with("GPU-a", sample_with(10))});
+  board->state = BackendState::kHung;
+  board->problem = "fake: sample of GPU-a has not answered for 5 s";
+  const std::vector<std::shared_ptr<const SampleReport>> boards = {board};
+  EXPECT_EQ(merge_reports(*roster, boards)->state, BackendState::kHung);
+  EXPECT_EQ(merge_reports(*roster, boards)->problem, board->problem);
+  roster->state = BackendState::kHung;  // which says less than the name of the device
+  roster->problem = "fake: the list of devices has not answered for 5 s";
+  EXPECT_EQ(merge_reports(*roster, boards)->problem, board->problem);
+  roster->state = BackendState::kFailing;
+  roster->problem = "fake: no driver";
+  EXPECT_EQ(merge_reports(*roster, boards)->state, BackendState::kFailing);
+  EXPECT_EQ(merge_reports(*roster, boards)->problem, "fake: no driver");
+}
+
+TEST(SampleReport, ALateRosterMakesNoReadingStale) {
+  const std::shared_ptr<const SampleReport> roster =
+      report_of({device_with("GPU-a", sample_with(5))});
+  EXPECT_EQ(as_of_roster(roster, kOptions, {}, kNoon + seconds(1)), roster);
+  const CallInProgress call{.what = "the list of devices", .since = kNoon + seconds(1)};
+  const auto late = as_of_roster(roster, kOptions, call, kNoon + seconds(9));
+  EXPECT_EQ(late->state, BackendState::kHung);
+  EXPECT_EQ(late->problem, "fake: the list of devices has not answered for 8 s");
+  EXPECT_EQ(late->samples_late, 0U);
+  EXPECT_EQ(late->devices[0].sample.gpu_utilization, Percent(5));
+}
+
+TEST(SampleReport, TicksDoNotDrift) {
+  const auto f = [](Duration after, Duration want) {
+    EXPECT_EQ(next_tick(kNoon, seconds(1), kNoon + after), kNoon + want);
+  };
+  f(seconds(-3), seconds(1));
+  f(seconds(0), seconds(1));
+  f(milliseconds(999), seconds(1));
+  f(milliseconds(1000), seconds(2));
+  f(milliseconds(3600), seconds(4));
+}
+
 TEST(Nonsense, BecomesADriverErrorAndDegradesTheDevice) {
   const auto f = [](auto member, auto value, bool is_sense) {
     DeviceSample sample;

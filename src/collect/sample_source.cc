@@ -34,6 +34,11 @@ std::vector<BackendStatus> SampleSource::backends() const {
 }
 
 void SampleSource::hand_in(Fed& fed, Intake& intake) {
+  for (const Event& event : fed.sampler->take_events()) intake.event(event);
+  const std::uint64_t dropped = fed.sampler->events_dropped();
+  if (dropped > fed.dropped) {
+    intake.lost(Loss::kEventsDropped, dropped - std::exchange(fed.dropped, dropped));
+  }
   auto report = fed.sampler->report();
   if (report == fed.report) return;
   if (slots_.size() > kMaxSlots) slots_.clear();  // asking again gives the same slots

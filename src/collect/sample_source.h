@@ -33,6 +33,7 @@ class SampleSource final : public Source {
     std::shared_ptr<const SampleReport> report;  ///< The last one handed in.
     std::uint64_t late = 0;
     std::uint64_t invalid = 0;
+    std::uint64_t dropped = 0;
   };
   void hand_in(Fed& fed, Intake& intake);
 

@@ -87,7 +87,13 @@ TEST_F(SamplerTest, AHungDriverGoesStaleAndDelaysNobody) {
   tick(*healthy_sampler);
   hung_sampler->wake();
   hung->wait_until_hanging();
-  for (int second = 1; second < 60; ++second) tick(*healthy_sampler);
+  for (int second = 1; second < 60; ++second) {
+    tick(*healthy_sampler);
+    hung_sampler->wake();
+  }
+  // Its list of devices goes on.
+  eventually(
+      [&] { return hung_sampler->report()->problem.find("sample of") != std::string::npos; });
 
   const auto report = hung_sampler->report();
   EXPECT_EQ(report->state, BackendState::kHung);
@@ -101,6 +107,113 @@ TEST_F(SamplerTest, AHungDriverGoesStaleAndDelaysNobody) {
   eventually([&] { return hung_sampler->report()->state == BackendState::kOk; });
   EXPECT_EQ(hung_sampler->report()->samples_late, 59U);
   EXPECT_EQ(hung_sampler->report()->devices[0].sample.gpu_utilization, Percent(50));
+}
+
+TEST_F(SamplerTest, ADeviceThatHangsDelaysNoOtherOfItsDriver) {
+  const auto driver = make_driver();
+  driver->list_boards({{"GPU-a", "MIG-a1"}, {"GPU-b"}});
+  const auto sampler = start(*driver);
+  eventually([&] { return sampler->report()->state == BackendState::kOk; });
+  driver->hang("MIG-a1");
+  clock_->advance(seconds(1));
+  sampler->wake();
+  driver->wait_until_hanging();
+  for (int second = 1; second < 10; ++second) {
+    driver->answer("GPU-b", testing::sample_with(second));
+    clock_->advance(seconds(1));
+    sampler->wake();
+    eventually(
+        [&] { return sampler->report()->devices[2].sample.gpu_utilization == Percent(second); });
+  }
+  auto report = sampler->report();
+  EXPECT_EQ(report->state, BackendState::kHung);
+  EXPECT_EQ(report->problem, "fake: sample of MIG-a1 has not answered for 9 s");
+  // What hangs together is stale together.
+  EXPECT_EQ(report->devices[0].sample.gpu_utilization.error(), Missing::kStale);
+  EXPECT_EQ(report->devices[1].sample.gpu_utilization.error(), Missing::kStale);
+  EXPECT_EQ(report->devices[2].sample.health, Health::kOk);
+  EXPECT_EQ(report->samples_late, 2U * 9U);
+  driver->release();
+  eventually([&] { return sampler->report()->state == BackendState::kOk; });
+  EXPECT_EQ(sampler->report()->devices[1].sample.gpu_utilization, Percent(50));
+}
+
+TEST_F(SamplerTest, AListThatHangsDelaysNoDevice) {
+  const auto driver = make_driver();
+  driver->list({"GPU-a"});
+  const auto sampler = start(*driver);
+  eventually([&] { return sampler->report()->state == BackendState::kOk; });
+  driver->hang_list();
+  for (int second = 1; second < 10; ++second) {
+    driver->answer("GPU-a", testing::sample_with(second));
+    clock_->advance(seconds(1));
+    sampler->wake();
+    eventually(
+        [&] { return sampler->report()->devices[0].sample.gpu_utilization == Percent(second); });
+  }
+  eventually([&] {
+    return sampler->report()->problem.find("the list of devices has not answered") !=
+           std::string::npos;
+  });
+  EXPECT_EQ(sampler->report()->state, BackendState::kHung);
+  EXPECT_EQ(sampler->report()->samples_late, 0U);
+  driver->release();
+}
+
+TEST_F(SamplerTest, ALostBoardIsReadNoMoreAndAgainWhenItIsBack) {
+  const auto driver = make_driver();
+  driver->list({"GPU-a", "GPU-b"});
+  const auto sampler = start(*driver);
+  eventually([&] { return sampler->report()->state == BackendState::kOk; });
+  driver->list({"GPU-b"});
+  tick(*sampler);
+  EXPECT_EQ(sampler->report()->devices[0].sample.health, Health::kLost);
+  for (int second = 0; second < 5; ++second) tick(*sampler);
+  EXPECT_EQ(sampler->report()->samples_late, 0U);  // nobody waits for it
+  driver->list({"GPU-a", "GPU-b"});
+  tick(*sampler);
+  eventually([&] { return sampler->report()->devices[0].sample.gpu_utilization == Percent(50); });
+}
+
+TEST_F(SamplerTest, ADriverThatIsReloadedLeavesNothingOpen) {
+  const auto driver = make_driver();
+  driver->list({"GPU-a", "GPU-b"});
+  const auto sampler = start(*driver);
+  for (int reload = 1; reload <= 20; ++reload) {
+    eventually([&] { return sampler->report()->state == BackendState::kOk; });
+    driver->fail_list(Error{Errc::kUnavailable, "driver not loaded"});
+    driver->fail_open(Error{Errc::kUnavailable, "driver not loaded"});
+    clock_->advance(seconds(1));
+    sampler->wake();
+    eventually([&] { return driver->closes() == reload; });
+    EXPECT_EQ(sampler->report()->devices[1].sample.health, Health::kLost);
+    driver->fail_list({});
+    driver->fail_open({});
+    clock_->advance(seconds(4));
+    sampler->wake();
+  }
+  eventually([&] { return sampler->report()->state == BackendState::kOk; });
+  EXPECT_TRUE(sampler->stop());
+  EXPECT_EQ(driver->closes(), 21);
+  EXPECT_EQ(driver->opens(), 21);
+}
+
+TEST_F(SamplerTest, EventsAreHandedInOnceAndTheirOverflowIsCounted) {
+  const auto driver = make_driver();
+  driver->have_events();
+  driver->list({"GPU-a"});
+  const std::shared_ptr<Sampler> sampler = start(*driver);
+  for (std::uint32_t xid = 0; xid < Sampler::kMaxEvents + 3; ++xid) {
+    driver->tell({.at = kNoon, .uuid = "GPU-a", .kind = "xid", .code = xid});
+  }
+  eventually([&] { return sampler->events_dropped() == 3; });
+  SampleSource source({sampler});
+  RecordingIntake intake;
+  source.feed(clock_->now(), intake);
+  source.feed(clock_->now(), intake);
+  ASSERT_EQ(intake.events.size(), Sampler::kMaxEvents);
+  EXPECT_EQ(intake.events.front().code, 3U);
+  EXPECT_EQ(intake.losses[Loss::kEventsDropped], 3U);
 }
 
 TEST_F(SamplerTest, StopLeavesAHungDriverBehindAndItsThreadEndsWhenItAnswers) {

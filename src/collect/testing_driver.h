@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <map>
 #include <memory>
@@ -46,10 +47,19 @@ class FakeDriver : public std::enable_shared_from_this<FakeDriver> {
   void fail_list(std::optional<Error> error) {
     locked([&] { list_error_ = std::move(error); });
   }
-  void list(std::vector<std::string> uuids) {
+  /// Each is a board of its own.
+  void list(const std::vector<std::string>& uuids) {
+    std::vector<std::vector<std::string>> boards;
+    for (const auto& uuid : uuids) boards.push_back({uuid});
+    list_boards(boards);
+  }
+  void list_boards(const std::vector<std::vector<std::string>>& boards) {
     locked([&] {
       listed_.clear();
-      for (auto& uuid : uuids) listed_.push_back(device_named(std::move(uuid)));
+      for (const auto& uuids : boards) {
+        Board& board = listed_.emplace_back();
+        for (const auto& uuid : uuids) board.devices.push_back(device_named(uuid));
+      }
     });
   }
   void answer(const std::string& uuid, Result<DeviceSample> sample) {
@@ -60,13 +70,29 @@ class FakeDriver : public std::enable_shared_from_this<FakeDriver> {
     locked([&] { takes_ = duration; });
   }
 
-  /// The next sample does not return until release().
-  void hang() {
-    locked([&] { hung_ = true; });
+  /// Samples, of this device or of all, do not return until release().
+  void hang(std::string uuid = {}) {
+    locked([&] {
+      hung_ = true;
+      hung_uuid_ = std::move(uuid);
+    });
+  }
+  /// Nor does the next list.
+  void hang_list() {
+    locked([&] { list_hung_ = true; });
   }
   void release() {
-    locked([&] { hung_ = false; });
+    locked([&] { hung_ = list_hung_ = false; });
     changed_.notify_all();
+  }
+
+  /// Something happens.
+  void tell(Event event) {
+    locked([&] { events_.push_back(std::move(event)); });
+    changed_.notify_all();
+  }
+  void have_events() {
+    locked([&] { has_events_ = true; });
   }
   void wait_until_hanging() {
     std::unique_lock lock(mutex_);
@@ -91,9 +117,13 @@ class FakeDriver : public std::enable_shared_from_this<FakeDriver> {
     ~Connection() override {
       driver_->locked([&] { ++driver_->closes_; });
     }
-    Result<std::vector<DeviceInfo>> devices() override { return driver_->do_list(); }
+    Result<std::vector<Board>> boards() override { return driver_->do_list(); }
     Result<DeviceSample> sample(const DeviceInfo& device, Timestamp) override {
       return driver_->do_sample(device.uuid);
+    }
+    bool has_events() const override { return driver_->has_events_; }
+    Result<std::vector<Event>> wait_for_events(Duration patience, const Clock&) override {
+      return driver_->do_wait(patience);
     }
 
    private:
@@ -108,22 +138,29 @@ class FakeDriver : public std::enable_shared_from_this<FakeDriver> {
     });
   }
 
-  Result<std::vector<DeviceInfo>> do_list() {
-    return locked([&]() -> Result<std::vector<DeviceInfo>> {
-      if (list_error_) return std::unexpected(*list_error_);
-      return listed_;
-    });
+  Result<std::vector<Board>> do_list() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return !list_hung_; });
+    if (list_error_) return std::unexpected(*list_error_);
+    return listed_;
   }
 
   Result<DeviceSample> do_sample(const std::string& uuid) {
     std::unique_lock lock(mutex_);
-    hanging_ = hung_;
+    const auto is_hung = [&] { return hung_ && (hung_uuid_.empty() || hung_uuid_ == uuid); };
+    hanging_ = hanging_ || is_hung();
     changed_.notify_all();
-    changed_.wait(lock, [this] { return !hung_; });
-    hanging_ = false;
+    changed_.wait(lock, [&] { return !is_hung(); });
+    hanging_ = hanging_ && hung_;
     clock_->advance(takes_);
     const auto found = answers_.find(uuid);
     return found == answers_.end() ? Result<DeviceSample>(sample_with(50)) : found->second;
+  }
+
+  std::vector<Event> do_wait(Duration patience) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, patience, [this] { return !events_.empty(); });
+    return std::exchange(events_, {});
   }
 
   template <class Work>
@@ -137,10 +174,14 @@ class FakeDriver : public std::enable_shared_from_this<FakeDriver> {
   std::condition_variable changed_;
   std::optional<Error> open_error_;
   std::optional<Error> list_error_;
-  std::vector<DeviceInfo> listed_;
+  std::vector<Board> listed_;
   std::map<std::string, Result<DeviceSample>> answers_;
   Duration takes_{};
   bool hung_ = false;
+  std::string hung_uuid_;
+  bool list_hung_ = false;
+  std::atomic<bool> has_events_ = false;
+  std::vector<Event> events_;
   bool hanging_ = false;
   int opens_ = 0;
   int closes_ = 0;

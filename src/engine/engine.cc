@@ -77,6 +77,7 @@ struct Engine::Impl {
     return !peeks.empty() || !wait_for_publication.empty() || peek_requested;
   }
   std::shared_ptr<Frame> build(Timestamp until, bool is_edge);
+  [[nodiscard]] std::string why_no_device(const Frame& frame) const;
   DeviceSlot slot_of_recorded(std::uint32_t device);
   [[nodiscard]] Duration time_to_wait(bool peek_wanted, Timestamp next_edge) const;
   [[nodiscard]] std::optional<LatencySketch> sketch_of(std::optional<std::uint32_t> pid,
@@ -144,6 +145,16 @@ std::optional<LatencySketch> Engine::Impl::sketch_of(std::optional<std::uint32_t
   return std::move(found->sketch);
 }
 
+/// What a driver says of it, then what can be done without any.
+std::string Engine::Impl::why_no_device(const Frame& frame) const {
+  for (const BackendStatus& backend : frame.backends) {
+    if (backend.problem.empty()) continue;
+    return options.no_device_reason.empty() ? backend.problem
+                                            : backend.problem + "; " + options.no_device_reason;
+  }
+  return options.no_device_reason;
+}
+
 std::shared_ptr<Frame> Engine::Impl::build(Timestamp until, bool is_edge) {
   const auto began = std::chrono::steady_clock::now();
   last_until = std::max(last_until, until);
@@ -165,7 +176,7 @@ std::shared_ptr<Frame> Engine::Impl::build(Timestamp until, bool is_edge) {
   join_processes(*frame, infos ? *infos : ProcessInfos{});
   for (const auto& source : sources)
     std::ranges::move(source->backends(), std::back_inserter(frame->backends));
-  if (frame->devices.empty()) frame->no_device_reason = options.no_device_reason;
+  if (frame->devices.empty()) frame->no_device_reason = why_no_device(*frame);
   finished = all_finished && !sources.empty();
   last_build_end = std::chrono::steady_clock::now();
   last_build_cost = last_build_end - began;

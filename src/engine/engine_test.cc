@@ -55,6 +55,26 @@ TEST(Engine, TheFirstFrameIsThereWhenStartReturns) {
   EXPECT_EQ(engine.frame()->no_device_reason, "none here");
 }
 
+/// Has no device and says why.
+class TroubledSource final : public Source {
+ public:
+  void feed(Timestamp, Intake&) override {}
+  [[nodiscard]] bool finished() const override { return false; }
+  [[nodiscard]] std::vector<BackendStatus> backends() const override {
+    return {{.name = "nvml",
+             .state = BackendState::kFailing,
+             .problem = "nvml: the driver is not loaded"}};
+  }
+};
+
+TEST(Engine, ADriverSaysWhyThereIsNoDevice) {
+  const SystemClock clock;
+  Engine engine({.no_device_reason = "none here"}, clock);
+  engine.add_source(std::make_unique<TroubledSource>());
+  engine.start();
+  EXPECT_EQ(engine.frame()->no_device_reason, "nvml: the driver is not loaded; none here");
+}
+
 TEST(Engine, FramesCloseOnWholePeriodsAndSumUpToEverything) {
   const SystemClock clock;
   Engine engine({.frame_period = 100ms}, clock);

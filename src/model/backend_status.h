@@ -8,7 +8,7 @@
 namespace gpuvigil {
 
 enum class BackendState {
-  kStarting,  ///< Nobody has asked it yet.
+  kStarting,  ///< Nobody has asked it, or one of its devices, yet.
   kOk,
   kFailing,  ///< It cannot be opened or does not list its devices; tried again later.
   kHung,     ///< A call does not come back.

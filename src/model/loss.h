@@ -20,8 +20,9 @@ enum class Loss : std::uint8_t {
   kReadingsInvalid,         ///< Values of a driver that cannot be; shown as driver errors.
   kExecutionsUnattributed,  ///< Counted, but there was no room to tell of which process.
   kExecutionsUncounted,     ///< A program that reports itself had no room or no times for them.
+  kEventsDropped,           ///< Events of devices that came faster than they were taken.
 };
-inline constexpr std::size_t kLossKinds = 10;
+inline constexpr std::size_t kLossKinds = 11;
 
 struct LossInfo {
   Loss loss;
@@ -48,6 +49,8 @@ inline constexpr std::array<LossInfo, kLossKinds> kLosses = {{
      "Counted, but there was no room to tell of which process."},
     {Loss::kExecutionsUncounted, "executions_uncounted", true,
      "Of programs that report themselves: no room to count them, or no times."},
+    {Loss::kEventsDropped, "events_dropped", false,
+     "Events of devices that came faster than they were taken."},
 }};
 
 /// One counter for each kind.

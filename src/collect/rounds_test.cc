@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "collect/poller.h"
-
 #include <limits>
+#include <map>
 #include <random>
+#include <set>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "collect/board_reader.h"
+#include "collect/roster.h"
 #include "collect/testing_driver.h"
 
 namespace gpuvigil {
@@ -20,25 +22,58 @@ using testing::FakeDriver;
 using testing::kNoon;
 using testing::sample_with;
 
-/// A poller over a fake driver, stepped by hand.
-class PollerTest : public ::testing::Test {
+/// What the threads of a sampler do, one after another: the roster, then every board that is there.
+class Rounds {
+ public:
+  Rounds(FakeDriver& driver, SamplerOptions options, std::shared_ptr<const Clock> clock)
+      : options_(options),
+        clock_(std::move(clock)),
+        roster_("fake", driver.opener(), options, clock_, watch_) {}
+
+  std::shared_ptr<const SampleReport> step() {
+    const auto listed = roster_.step();
+    std::set<std::string> read;
+    for (const Board& board : listed->boards) {
+      const std::string& key = board.devices.front().uuid;
+      auto [at, is_new] = readers_.try_emplace(key, "fake", options_, clock_, watch_);
+      reports_[key] = at->second.read(*listed->backend, board);
+      read.insert(key);
+    }
+    for (auto& [key, reader] : readers_) {
+      if (!read.contains(key)) reports_[key] = reader.rest();
+    }
+    std::vector<std::shared_ptr<const SampleReport>> boards;
+    for (const auto& [key, report] : reports_) boards.push_back(report);
+    return merge_reports(*listed->devices, boards);
+  }
+
+  CallWatch watch_;
+
+ private:
+  SamplerOptions options_;
+  std::shared_ptr<const Clock> clock_;
+  Roster roster_;
+  std::map<std::string, BoardReader> readers_;
+  std::map<std::string, std::shared_ptr<const SampleReport>> reports_;
+};
+
+class RoundsTest : public ::testing::Test {
  protected:
   /// Waits on the clock until the next round is due, and does it.
   std::shared_ptr<const SampleReport> next() {
     if (report_) clock_->advance(clock_->until(report_->next_due));
-    report_ = poller_.step();
+    report_ = rounds_.step();
     return report_;
   }
 
   std::shared_ptr<ManualClock> clock_ = std::make_shared<ManualClock>(kNoon);
   std::shared_ptr<FakeDriver> driver_ = std::make_shared<FakeDriver>(clock_);
-  CallWatch watch_;
   SamplerOptions options_{.period = seconds(1), .deadline = milliseconds(500)};
-  Poller poller_{"fake", driver_->opener(), options_, clock_, watch_};
+  Rounds rounds_{*driver_, options_, clock_};
   std::shared_ptr<const SampleReport> report_;
 };
 
-TEST_F(PollerTest, SamplesEveryDeviceOnceAPeriodWithoutDrift) {
+TEST_F(RoundsTest, SamplesEveryDeviceOnceAPeriodWithoutDrift) {
   driver_->list({"GPU-a", "GPU-b"});
   driver_->answer("GPU-b", sample_with(20));
   driver_->take(milliseconds(30));
@@ -54,30 +89,31 @@ TEST_F(PollerTest, SamplesEveryDeviceOnceAPeriodWithoutDrift) {
     EXPECT_EQ(report->samples_late, 0U);
   }
   EXPECT_EQ(driver_->opens(), 1);
-  EXPECT_FALSE(watch_.get().has_value());
+  EXPECT_FALSE(rounds_.watch_.get().has_value());
 }
 
-TEST_F(PollerTest, ASlowDriverSkipsRoundsAndIsCountedLate) {
+TEST_F(RoundsTest, ASlowDriverSkipsRoundsAndIsCountedLate) {
   driver_->list({"GPU-a"});
   next();
   driver_->take(milliseconds(2600));
   const auto report = next();  // due at 1 s, answered at 3.6 s
   EXPECT_EQ(report->samples_late, 3U);
-  EXPECT_EQ(report->next_due, kNoon + seconds(4));
+  EXPECT_EQ(report->devices[0].sample.at, kNoon + milliseconds(3600));
   EXPECT_EQ(report->devices[0].sample.gpu_utilization, Percent(50));
 }
 
-TEST_F(PollerTest, CountsTheSameLateSamplesAsThoseWhoWaited) {
+TEST_F(RoundsTest, CountsTheSameLateSamplesAsThoseWhoWaited) {
   driver_->list({"GPU-a", "GPU-b"});
   const auto before = next();
   driver_->take(milliseconds(1700));
   clock_->advance(seconds(1));
-  const auto after = poller_.step();
-  EXPECT_EQ(as_of(before, options_, {}, after->at)->samples_late, after->samples_late);
-  EXPECT_GT(after->samples_late, 0U);
+  const auto after = rounds_.step();
+  // Board by board: the second waits for the first here, and for nobody in a sampler.
+  EXPECT_EQ(after->samples_late, 2U + 3U);
+  EXPECT_EQ(as_of(before, options_, {}, kNoon + milliseconds(2700))->samples_late, 2U * 2U);
 }
 
-TEST_F(PollerTest, WithoutADriverTriesEverMoreRarelyUpToHalfAMinute) {
+TEST_F(RoundsTest, WithoutADriverTriesEverMoreRarelyUpToHalfAMinute) {
   driver_->fail_open(Error{Errc::kUnavailable, "no driver"});
   std::vector<Duration> waits;
   for (int round = 0; round < 12; ++round) {
@@ -97,7 +133,7 @@ TEST_F(PollerTest, WithoutADriverTriesEverMoreRarelyUpToHalfAMinute) {
   EXPECT_EQ(next()->state, BackendState::kOk);
 }
 
-TEST_F(PollerTest, ALostDeviceSaysSoAndReturnsToItsPlace) {
+TEST_F(RoundsTest, ALostDeviceSaysSoAndReturnsToItsPlace) {
   driver_->list({"GPU-a", "GPU-b"});
   next();
   driver_->list({"GPU-b"});
@@ -115,7 +151,7 @@ TEST_F(PollerTest, ALostDeviceSaysSoAndReturnsToItsPlace) {
   EXPECT_EQ(report->devices[2].info->uuid, "GPU-c");
 }
 
-TEST_F(PollerTest, AnErrorOfOneDeviceIsItsReasonAndConcernsNoOther) {
+TEST_F(RoundsTest, AnErrorOfOneDeviceIsItsReasonAndConcernsNoOther) {
   const auto f = [this](Errc code, Missing want, Health health) {
     driver_->list({"GPU-a", "GPU-b"});
     driver_->answer("GPU-a", fail(code, "driver says no"));
@@ -134,7 +170,7 @@ TEST_F(PollerTest, AnErrorOfOneDeviceIsItsReasonAndConcernsNoOther) {
   EXPECT_EQ(report_->calls_failed, 5U);
 }
 
-TEST_F(PollerTest, ADriverThatIsReloadedAHundredTimesIsBackWithinFiveSeconds) {
+TEST_F(RoundsTest, ADriverThatIsReloadedAHundredTimesIsBackWithinFiveSeconds) {
   driver_->list({"GPU-a"});
   next();
   for (int reload = 0; reload < 100; ++reload) {
@@ -159,34 +195,34 @@ TEST_F(PollerTest, ADriverThatIsReloadedAHundredTimesIsBackWithinFiveSeconds) {
   EXPECT_EQ(driver_->closes(), 100);  // nothing is left open
 }
 
-TEST_F(PollerTest, AnUnusableListIsRefusedAndCounted) {
+TEST_F(RoundsTest, AnUnusableListIsRefusedAndCounted) {
   driver_->list({"GPU-a", "", "GPU-a", std::string(129, 'x'), "GPU-\x1b[31m", "GPU-b"});
   const auto report = next();
   ASSERT_EQ(report->devices.size(), 2U);
   EXPECT_EQ(report->devices_refused, 4U);
 }
 
-TEST_F(PollerTest, AtTheLimitTheLongestLostIsForgottenAndElseTheNewRefused) {
+TEST_F(RoundsTest, AtTheLimitTheLongestLostIsForgottenAndElseTheNewRefused) {
   std::vector<std::string> uuids;
-  for (std::size_t i = 0; i < Poller::kMaxDevices; ++i) uuids.push_back(fmt::format("GPU-{}", i));
+  for (std::size_t i = 0; i < Roster::kMaxDevices; ++i) uuids.push_back(fmt::format("GPU-{}", i));
   driver_->list(uuids);
   next();
   uuids.emplace_back("GPU-too-many");
   driver_->list(uuids);
   auto report = next();
-  EXPECT_EQ(report->devices.size(), Poller::kMaxDevices);
+  EXPECT_EQ(report->devices.size(), Roster::kMaxDevices);
   EXPECT_EQ(report->devices_refused, 1U);
   uuids.erase(uuids.begin() + 7);  // the new one takes its room at once
   driver_->list(uuids);
   report = next();
-  EXPECT_EQ(report->devices.size(), Poller::kMaxDevices);
+  EXPECT_EQ(report->devices.size(), Roster::kMaxDevices);
   EXPECT_EQ(report->devices.back().info->uuid, "GPU-too-many");
   EXPECT_EQ(report->devices_refused, 1U);
   EXPECT_EQ(report->devices[7].info->uuid, "GPU-8");
   EXPECT_EQ(report->devices[7].sample.gpu_utilization, Percent(50));
 }
 
-TEST_F(PollerTest, GarbageIsNeverShownAndAlwaysCounted) {
+TEST_F(RoundsTest, GarbageIsNeverShownAndAlwaysCounted) {
   std::mt19937_64 random(7);
   std::uint64_t counted = 0;
   driver_->list({"GPU-a"});
@@ -225,12 +261,11 @@ TEST(Backoff, DoublesFromATenthOfASecond) {
   f(7, true, seconds(4));
 }
 
-RC_GTEST_PROP(Poller, ADeviceIsShownExactlyAsTheDriverListsIt, (std::vector<std::uint8_t> masks)) {
+RC_GTEST_PROP(Rounds, ADeviceIsShownExactlyAsTheDriverListsIt, (std::vector<std::uint8_t> masks)) {
   // Each round some of eight devices are there: those have values, the known others are lost.
   auto clock = std::make_shared<ManualClock>(kNoon);
   auto driver = std::make_shared<FakeDriver>(clock);
-  CallWatch watch;
-  Poller poller("fake", driver->opener(), {}, clock, watch);
+  Rounds rounds(*driver, {}, clock);
   std::uint8_t ever = 0;
   for (const std::uint8_t mask : masks) {
     std::vector<std::string> uuids;
@@ -239,7 +274,7 @@ RC_GTEST_PROP(Poller, ADeviceIsShownExactlyAsTheDriverListsIt, (std::vector<std:
     }
     driver->list(uuids);
     ever = static_cast<std::uint8_t>(ever | mask);
-    const auto report = poller.step();
+    const auto report = rounds.step();
     RC_ASSERT(report->devices.size() == static_cast<std::size_t>(std::popcount(ever)));
     for (const SampledDevice& device : report->devices) {
       const bool is_listed = std::ranges::find(uuids, device.info->uuid) != uuids.end();

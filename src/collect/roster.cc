@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "collect/poller.h"
+#include "collect/roster.h"
 
 #include <algorithm>
+#include <string_view>
+#include <unordered_set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -18,21 +20,17 @@ constexpr Duration kMaxBackoffOfKnown = std::chrono::seconds(4);
 constexpr std::size_t kMaxUuidBytes = 128;
 constexpr std::size_t kMaxNameBytes = 256;
 
-/// Tells the watch of a call for the length of a scope.
-class Watched {
- public:
-  Watched(CallWatch& watch, const Clock& clock, std::string what) : watch_(watch) {
-    watch_.begin(std::move(what), clock.now());
-  }
-  ~Watched() { watch_.end(); }
-  Watched(const Watched&) = delete;
-  Watched& operator=(const Watched&) = delete;
+bool is_usable_uuid(std::string_view uuid) {
+  return !uuid.empty() && uuid.size() <= kMaxUuidBytes && is_clean_text(uuid);
+}
 
- private:
-  CallWatch& watch_;
-};
+std::string bounded(std::string_view text) {
+  const std::string clean = clean_text(text);
+  return std::string(truncate_utf8(clean, kMaxNameBytes));
+}
 
-/// The sample of a device whose driver answered with this error.
+}  // namespace
+
 DeviceSample sample_of_error(const Error& error, Timestamp at) {
   switch (error.code) {
     case Errc::kNotFound:
@@ -48,33 +46,6 @@ DeviceSample sample_of_error(const Error& error, Timestamp at) {
   return failed;
 }
 
-bool is_usable_uuid(std::string_view uuid) {
-  return !uuid.empty() && uuid.size() <= kMaxUuidBytes && is_clean_text(uuid);
-}
-
-std::string bounded(std::string_view text) {
-  const std::string clean = clean_text(text);
-  return std::string(truncate_utf8(clean, kMaxNameBytes));
-}
-
-}  // namespace
-
-void CallWatch::begin(std::string what, Timestamp now) {
-  CallInProgress call{.what = std::move(what), .since = now};
-  const MutexLock lock(mutex_);
-  call_ = std::move(call);
-}
-
-void CallWatch::end() {
-  const MutexLock lock(mutex_);
-  call_.reset();
-}
-
-std::optional<CallInProgress> CallWatch::get() const {
-  const MutexLock lock(mutex_);
-  return call_;
-}
-
 Duration backoff(std::uint64_t failures, bool was_there) {
   GPUVIGIL_ASSERT(failures > 0);
   const Duration most = was_there ? kMaxBackoffOfKnown : kMaxBackoff;
@@ -82,7 +53,7 @@ Duration backoff(std::uint64_t failures, bool was_there) {
   return std::min(kFirstBackoff * (1 << doublings), most);
 }
 
-Poller::Poller(std::string name, BackendOpener open, SamplerOptions options,
+Roster::Roster(std::string name, BackendOpener open, SamplerOptions options,
                std::shared_ptr<const Clock> clock, CallWatch& watch)
     : name_(std::move(name)),
       open_(std::move(open)),
@@ -94,32 +65,33 @@ Poller::Poller(std::string name, BackendOpener open, SamplerOptions options,
                   options_.period <= SamplerOptions::kMaxPeriod);
 }
 
-std::shared_ptr<const SampleReport> Poller::step() {
+std::shared_ptr<const RosterReport> Roster::step() {
+  auto report = std::make_shared<RosterReport>();
   auto listed = list();
-  if (!listed) {
-    ++failures_in_a_row_;
-    ++calls_failed_;
-    mark_all(listed.error());
-    return make_report(fmt::format("{}: {}", name_, listed.error().message));
+  if (listed) {
+    failures_in_a_row_ = 0;
+    report->boards = admit(*listed);
+    report->backend = backend_;
+    report->devices = make_report({});
+    return report;
   }
-  failures_in_a_row_ = 0;
-  admit(*listed);
-  for (Known& known : known_) {
-    if (known.is_present) sample(known);
-  }
-  return make_report({});
+  ++failures_in_a_row_;
+  ++calls_failed_;
+  mark_all(listed.error());
+  report->devices = make_report(fmt::format("{}: {}", name_, listed.error().message));
+  return report;
 }
 
-/// The devices that are there now; opens the backend when it is not open, and drops it when it
+/// The boards that are there now; opens the backend when it is not open, and drops it when it
 /// fails, so that the next round begins anew.
-Result<std::vector<DeviceInfo>> Poller::list() {
+Result<std::vector<Board>> Roster::list() {
   if (!backend_) {
     const Watched call(watch_, *clock_, "opening the driver");
     GPUVIGIL_TRY(backend_, open_());
   }
   auto listed = [&] {
     const Watched call(watch_, *clock_, "the list of devices");
-    return backend_->devices();
+    return backend_->boards();
   }();
   if (!listed) {
     const Watched call(watch_, *clock_, "closing the driver");
@@ -128,20 +100,23 @@ Result<std::vector<DeviceInfo>> Poller::list() {
   return listed;
 }
 
-void Poller::admit(const std::vector<DeviceInfo>& listed) {
+/// Marks who is there, and gives the boards of those that are accepted.
+std::vector<Board> Roster::admit(const std::vector<Board>& listed) {
   const Timestamp now = clock_->now();
   for (Known& known : known_) known.is_present = false;
   // Those that are known first: only then it is clear who is lost and may have to make room.
   std::vector<const DeviceInfo*> unknown;
-  for (const DeviceInfo& info : listed) {
-    if (const auto at = by_uuid_.find(info.uuid); at != by_uuid_.end()) {
-      arrive(known_[at->second], now);
-    } else {
-      unknown.push_back(&info);
+  for (const Board& board : listed) {
+    for (const DeviceInfo& info : board.devices) {
+      if (const auto at = by_uuid_.find(info.uuid); at != by_uuid_.end()) {
+        arrive(known_[at->second], now);
+      } else {
+        unknown.push_back(&info);
+      }
     }
   }
   for (Known& known : known_) {
-    if (!known.is_present) replace(known, absent_sample(Missing::kLost, now));
+    known.sample = absent_sample(known.is_present ? Missing::kNotSampled : Missing::kLost, now);
   }
   for (const DeviceInfo* info : unknown) {
     Known* const known = is_usable_uuid(info->uuid) ? find_or_add(*info, now) : nullptr;
@@ -151,17 +126,29 @@ void Poller::admit(const std::vector<DeviceInfo>& listed) {
       arrive(*known, now);
     }
   }
+  std::unordered_set<std::string_view> placed;
+  std::vector<Board> accepted;
+  for (const Board& board : listed) {
+    Board kept;
+    for (const DeviceInfo& info : board.devices) {
+      const auto at = by_uuid_.find(info.uuid);
+      if (at == by_uuid_.end() || !placed.insert(info.uuid).second) continue;
+      kept.devices.push_back(*known_[at->second].info);
+    }
+    if (!kept.devices.empty()) accepted.push_back(std::move(kept));
+  }
+  return accepted;
 }
 
 /// Marks a device as listed in this round; one that is listed twice is counted.
-void Poller::arrive(Known& known, Timestamp now) {
+void Roster::arrive(Known& known, Timestamp now) {
   if (known.is_present) ++devices_refused_;
   known.is_present = true;
   known.present_until = now;
 }
 
 /// Null when there is no room.
-Poller::Known* Poller::find_or_add(const DeviceInfo& info, Timestamp now) {
+Roster::Known* Roster::find_or_add(const DeviceInfo& info, Timestamp now) {
   if (const auto at = by_uuid_.find(info.uuid); at != by_uuid_.end()) return &known_[at->second];
   if (known_.size() == kMaxDevices && !forget_longest_lost()) return nullptr;
   auto cleaned = std::make_shared<DeviceInfo>(info);
@@ -172,7 +159,7 @@ Poller::Known* Poller::find_or_add(const DeviceInfo& info, Timestamp now) {
   return &known_.back();
 }
 
-bool Poller::forget_longest_lost() {
+bool Roster::forget_longest_lost() {
   const auto longest = std::ranges::min_element(known_, {}, [](const Known& known) {
     return std::pair(known.is_present, known.present_until);
   });
@@ -183,54 +170,30 @@ bool Poller::forget_longest_lost() {
   return true;
 }
 
-/// What is known of a device stays known when it says nothing of it.
-void Poller::replace(Known& known, DeviceSample sample) {
-  if (!sample.inventory) sample.inventory = std::move(known.sample.inventory);
-  known.sample = std::move(sample);
-}
-
-void Poller::sample(Known& known) {
-  auto answer = [&] {
-    const Watched call(watch_, *clock_, "sample of " + known.info->uuid);
-    return backend_->sample(*known.info, clock_->now());
-  }();
-  const Timestamp answered = clock_->now();
-  if (!answer) {
-    ++calls_failed_;
-    replace(known, sample_of_error(answer.error(), answered));
-    return;
+void Roster::mark_all(const Error& error) {
+  const Timestamp now = clock_->now();
+  for (Known& known : known_) {
+    known.is_present = false;
+    known.sample = sample_of_error(error, now);
   }
-  replace(known, *std::move(answer));
-  known.sample.at = answered;
-  readings_invalid_ += refuse_nonsense(known.sample);
 }
 
-void Poller::mark_all(const Error& error) {
+std::shared_ptr<const SampleReport> Roster::make_report(std::string problem) {
   const Timestamp now = clock_->now();
-  for (Known& known : known_) replace(known, sample_of_error(error, now));
-}
-
-/// The first tick after `now`; ticks are counted from the first round, so that they do not drift.
-Timestamp Poller::next_tick(Timestamp now) const {
-  const auto passed = std::max<std::int64_t>((now - due_) / options_.period, 0);
-  return due_ + (passed + 1) * options_.period;
-}
-
-std::shared_ptr<const SampleReport> Poller::make_report(std::string problem) {
-  const Timestamp now = clock_->now();
-  samples_late_ += missed_deadlines(options_, due_, now) * known_.size();
-  due_ =
-      failures_in_a_row_ == 0 ? next_tick(now) : now + backoff(failures_in_a_row_, !known_.empty());
+  const bool is_ok = failures_in_a_row_ == 0;
+  due_ = is_ok ? next_tick(due_, options_.period, now)
+               : now + backoff(failures_in_a_row_, !known_.empty());
 
   auto report = std::make_shared<SampleReport>();
   report->backend = name_;
-  report->state = failures_in_a_row_ == 0 ? BackendState::kOk : BackendState::kFailing;
+  report->state = is_ok ? BackendState::kOk : BackendState::kFailing;
   report->problem = std::move(problem);
   report->at = now;
   report->next_due = due_;
-  for (const Known& known : known_) report->devices.push_back({known.info, known.sample});
-  report->samples_late = samples_late_;
-  report->readings_invalid = readings_invalid_;
+  for (const Known& known : known_) {
+    report->devices.push_back(
+        {.info = known.info, .sample = known.sample, .is_listed = known.is_present});
+  }
   report->devices_refused = devices_refused_;
   report->calls_failed = calls_failed_;
   return report;
