@@ -186,7 +186,7 @@ TEST_F(SamplerTest, ADriverThatIsReloadedLeavesNothingOpen) {
     clock_->advance(seconds(1));
     sampler->wake();
     eventually([&] { return driver->closes() == reload; });
-    EXPECT_EQ(sampler->report()->devices[1].sample.health, Health::kLost);
+    eventually([&] { return sampler->report()->devices[1].sample.health == Health::kLost; });
     driver->fail_list({});
     driver->fail_open({});
     clock_->advance(seconds(4));
