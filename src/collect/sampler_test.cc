@@ -118,6 +118,7 @@ TEST_F(SamplerTest, ADeviceThatHangsDelaysNoOtherOfItsDriver) {
   clock_->advance(seconds(1));
   sampler->wake();
   driver->wait_until_hanging();
+  eventually([&] { return sampler->report()->devices[2].sample.at == clock_->now(); });
   for (int second = 1; second < 10; ++second) {
     driver->answer("GPU-b", testing::sample_with(second));
     clock_->advance(seconds(1));

@@ -158,11 +158,12 @@ class NamesTest(CudaTest):
                 code, _, errors = run_program(self.path, "init", f"name:@{self.folder}/{title}",
                                               "kernels:100")
                 self.assertEqual((code, errors), (0, ""), title)
+            # The programs end one after the other, and are read when they have.
             wait_for(lambda: self.calls(server, "*[31m*") == 100, "the controls")
+            wait_for(lambda: self.calls(server, "AAAA*") == 100, "the long name")
+            wait_for(lambda: self.calls(server, "ncclX", kind="collective") == 100, "the last")
             rows = server.json("/api/v1/gpu/kernels", limit=1000)["kernels"]
             self.assertTrue(all(row["name"].isprintable() for row in rows))
-            self.assertEqual(self.calls(server, "AAAA*"), 100)
-            self.assertEqual(self.calls(server, "ncclX", kind="collective"), 100)
 
     def test_more_names_than_there_is_room_for(self):
         with self.server(), Program(self.path, "init", "names:4000", "kernels:100000", "say:done",
