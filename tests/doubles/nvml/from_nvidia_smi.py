@@ -134,8 +134,9 @@ def put_power(lines, who, gpu):
             put(lines, who, f"field_{field}", "u32", watts)
 
     def limit(*names):
-        return number(gpu.get(*(f"{group}/{name}" for group in
-                                ("gpu_power_readings", "power_readings") for name in names)), 1000)
+        groups = ("gpu_power_readings", "power_readings",
+                  "gpu_power_readings/gpu_ceiling_power_limit")  # the last from driver 610 on
+        return number(gpu.get(*(f"{group}/{name}" for group in groups for name in names)), 1000)
     put(lines, who, "power_limit",
         limit("enforced_power_limit", "current_power_limit", "power_limit"))
     put(lines, who, "power_default", limit("default_power_limit"))
