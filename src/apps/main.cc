@@ -31,6 +31,7 @@ struct CommandLine {
   ListOptions events;
   ListOptions topo;
   WatchOptions watch;
+  RunOptions program;
   TokenOptions token;
   DoctorOptions doctor;
   std::string config_path;
@@ -196,6 +197,37 @@ void add_machine(CommandLine& line) {
   add_list(line, "topo", "How devices are joined", line.topo, run_topo);
 }
 
+void add_run(CommandLine& line) {
+  CLI::App* verb =
+      line.app.add_subcommand("run", "Run a program, and tell which kernels it launched");
+  RunOptions& o = line.program;
+  verb->add_flag("-j,--json", o.json, "The report as JSON");
+  verb->add_option("-o,--output", o.output, "Where the report goes (else standard error)")
+      ->type_name("FILE");
+  verb->add_option("--trace-out", o.trace_out, "Write a Chrome trace of its executions")
+      ->type_name("FILE");
+  verb->add_option("--socket", o.socket, "Where it reports (else in a directory of its own)")
+      ->type_name("PATH");
+  pass_on(*verb, o.parameters, "--sort-by", "sort_by",
+          "total_time (default), avg_time, calls, max_time, p50_time, p95_time, p99_time, "
+          "last_execution, avg_memory or name");
+  pass_on(*verb, o.parameters, "--order", "order", "desc or asc");
+  verb->add_option_function<std::string>(
+      "-n,--limit",
+      [&o](const std::string& limit) {
+        o.all_rows = limit == "0";
+        if (!o.all_rows) o.parameters.emplace_back("limit", limit);
+      },
+      "Rows, 1 to 1000 (default 20); 0: all");
+  pass_on(*verb, o.parameters, "--min-calls", "min_calls", "Only kernels with that many calls");
+  pass_on(*verb, o.parameters, "--kind", "kind",
+          "kernel (default), compute, collective, memcpy, memset or all");
+  pass_on(*verb, o.parameters, "--name", "name", "Only names that match this glob; repeatable");
+  verb->add_option("command", o.command, "The program and its arguments, after --")
+      ->type_name("-- COMMAND");
+  verb->callback([&line] { line.run = [&line] { return run_program(line.program); }; });
+}
+
 void add_watch(CommandLine& line) {
   CLI::App* verb = line.app.add_subcommand("watch", "The live stream, a line a message");
   WatchOptions& o = line.watch;
@@ -275,6 +307,7 @@ int run(int argc, char** argv) {
   add_serve(line);
   add_lists(line);
   add_machine(line);
+  add_run(line);
   add_kernels(line);
   add_report(line);
   add_watch(line);

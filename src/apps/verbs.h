@@ -12,6 +12,8 @@ namespace gpuvigil {
 [[nodiscard]] int run_serve(const ServeOptions& options);
 [[nodiscard]] int run_kernels(const KernelsOptions& options);
 [[nodiscard]] int run_report(const ReportOptions& options);
+/// The exit code is the program's own, or 125 to 127 (docs/cli.md).
+[[nodiscard]] int run_program(const RunOptions& options);
 [[nodiscard]] int run_status(const ListOptions& options);
 [[nodiscard]] int run_alerts(const ListOptions& options);
 [[nodiscard]] int run_ps(const ListOptions& options);

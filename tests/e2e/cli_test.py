@@ -86,7 +86,7 @@ class UsageTest(unittest.TestCase):
         code, out, _ = run("--help")
         self.assertEqual(code, 0)
         for verb in ("serve", "kernels", "report", "status", "alerts", "watch", "config",
-                     "version", "completion", "doctor", "ps", "ls", "events", "topo"):
+                     "version", "completion", "doctor", "ps", "ls", "events", "topo", "run"):
             self.assertIn(verb, out)
             self.assertEqual(run(verb, "--help")[0], 0)
         self.assertTrue(run("--version")[1].startswith("gpuvigil "))
