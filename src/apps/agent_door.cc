@@ -18,6 +18,11 @@ class OpenDoor final : public AgentDoor {
  public:
   explicit OpenDoor(std::unique_ptr<ProfileServer> server) : server_(std::move(server)) {}
   [[nodiscard]] std::unique_ptr<Source> source() override { return server_->source(); }
+  void finish() override { server_->finish(); }
+  [[nodiscard]] AgentDoorStats stats() const override {
+    const ProfileStats stats = server_->stats();
+    return {.inside = stats.programs, .came = stats.attached, .refused = stats.refused};
+  }
 
  private:
   std::unique_ptr<ProfileServer> server_;
@@ -57,6 +62,15 @@ Result<std::unique_ptr<AgentDoor>> open_agent_door(const std::string& where,
   return std::make_unique<OpenDoor>(*std::move(server));
 }
 
+Result<std::unique_ptr<AgentDoor>> open_agent_door_at(const std::string& path, Duration period,
+                                                      const Clock& timeline) {
+  ProfileOptions options;
+  options.path = path;
+  options.period = period;
+  GPUVIGIL_TRY(auto server, ProfileServer::start(std::move(options), timeline));
+  return std::make_unique<OpenDoor>(std::move(server));
+}
+
 #else
 
 Result<std::unique_ptr<AgentDoor>> open_agent_door(const std::string& where, const Clock&) {
@@ -64,6 +78,11 @@ Result<std::unique_ptr<AgentDoor>> open_agent_door(const std::string& where, con
   return fail(Errc::kInvalidArgument,
               "this build takes no reports of programs (GPUVIGIL_WITH_AGENTS was off); leave out "
               "--socket and server.socket");
+}
+
+Result<std::unique_ptr<AgentDoor>> open_agent_door_at(const std::string&, Duration, const Clock&) {
+  return fail(Errc::kInvalidArgument,
+              "this build takes no reports of programs (GPUVIGIL_WITH_AGENTS was off)");
 }
 
 #endif

@@ -18,6 +18,11 @@ enum ExitCode : int {
   kExitIncompatible = 8,
   kExitNoPlace = 9,  ///< An address or a directory cannot be had.
   kExitInternal = 70,
+
+  // Of `gpuvigil run`, beside those of the program: as env, nohup and timeout have them.
+  kExitNotStarted = 125,     ///< We could not do our part; the program was not started.
+  kExitNotExecutable = 126,  ///< The program is there, and cannot be run.
+  kExitNoProgram = 127,
 };
 
 [[nodiscard]] constexpr ExitCode exit_code_of(Errc code) {

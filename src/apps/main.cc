@@ -26,7 +26,12 @@ struct CommandLine {
   ReportOptions report;
   ListOptions status;
   ListOptions alerts;
+  ListOptions ps;
+  ListOptions ls;
+  ListOptions events;
+  ListOptions topo;
   WatchOptions watch;
+  RunOptions program;
   TokenOptions token;
   DoctorOptions doctor;
   std::string config_path;
@@ -156,6 +161,73 @@ void add_lists(CommandLine& line) {
   alerts->callback([&line] { line.run = [&line] { return run_alerts(line.alerts); }; });
 }
 
+/// A verb that asks one route and shows the answer.
+CLI::App& add_list(CommandLine& line, const char* name, const char* help, ListOptions& options,
+                   int (*action)(const ListOptions&)) {
+  CLI::App* verb = line.app.add_subcommand(name, help);
+  add_client(*verb, options.client);
+  verb->callback(
+      [&line, &options, action] { line.run = [&options, action] { return action(options); }; });
+  return *verb;
+}
+
+void add_machine(CommandLine& line) {
+  CLI::App& ps = add_list(line, "ps", "Processes that use devices", line.ps, run_ps);
+  pass_on(ps, line.ps.parameters, "--sort-by", "sort_by",
+          "memory (default), kernel_time, utilization or pid");
+  pass_on(ps, line.ps.parameters, "--user", "user", "Only those of this user");
+  pass_on(ps, line.ps.parameters, "--pid", "pid", "Only this one");
+  pass_on(ps, line.ps.parameters, "--device", "device", "Index, UUID or PCI bus id; repeatable");
+  pass_on(ps, line.ps.parameters, "-n,--limit", "limit", "At most that many, 1 to 1000");
+  pass_on(ps, line.ps.parameters, "--offset", "offset", "Processes to leave out at the front");
+
+  CLI::App& ls = add_list(line, "ls", "Devices, and how well they are", line.ls, run_ls);
+  pass_on(ls, line.ls.parameters, "--device", "device", "Index, UUID or PCI bus id; repeatable");
+
+  CLI::App& events =
+      add_list(line, "events", "What happened to devices, newest first", line.events, run_events);
+  ApiParameters& parameters = line.events.parameters;
+  pass_on(events, parameters, "--severity", "severity",
+          "The least: info (default), warning, critical");
+  pass_on(events, parameters, "--kind", "kind", "Only this kind, such as xid");
+  pass_on(events, parameters, "--device", "device", "Index, UUID or PCI bus id; repeatable");
+  pass_on(events, parameters, "--since", "since", "A time, or a span such as 15m");
+  pass_on(events, parameters, "-n,--limit", "limit", "At most that many, 1 to 1000");
+
+  add_list(line, "topo", "How devices are joined", line.topo, run_topo);
+}
+
+void add_run(CommandLine& line) {
+  CLI::App* verb =
+      line.app.add_subcommand("run", "Run a program, and tell which kernels it launched");
+  RunOptions& o = line.program;
+  verb->add_flag("-j,--json", o.json, "The report as JSON");
+  verb->add_option("-o,--output", o.output, "Where the report goes (else standard error)")
+      ->type_name("FILE");
+  verb->add_option("--trace-out", o.trace_out, "Write a Chrome trace of its executions")
+      ->type_name("FILE");
+  verb->add_option("--socket", o.socket, "Where it reports (else in a directory of its own)")
+      ->type_name("PATH");
+  pass_on(*verb, o.parameters, "--sort-by", "sort_by",
+          "total_time (default), avg_time, calls, max_time, p50_time, p95_time, p99_time, "
+          "last_execution, avg_memory or name");
+  pass_on(*verb, o.parameters, "--order", "order", "desc or asc");
+  verb->add_option_function<std::string>(
+      "-n,--limit",
+      [&o](const std::string& limit) {
+        o.all_rows = limit == "0";
+        if (!o.all_rows) o.parameters.emplace_back("limit", limit);
+      },
+      "Rows, 1 to 1000 (default 20); 0: all");
+  pass_on(*verb, o.parameters, "--min-calls", "min_calls", "Only kernels with that many calls");
+  pass_on(*verb, o.parameters, "--kind", "kind",
+          "kernel (default), compute, collective, memcpy, memset or all");
+  pass_on(*verb, o.parameters, "--name", "name", "Only names that match this glob; repeatable");
+  verb->add_option("command", o.command, "The program and its arguments, after --")
+      ->type_name("-- COMMAND");
+  verb->callback([&line] { line.run = [&line] { return run_program(line.program); }; });
+}
+
 void add_watch(CommandLine& line) {
   CLI::App* verb = line.app.add_subcommand("watch", "The live stream, a line a message");
   WatchOptions& o = line.watch;
@@ -234,6 +306,8 @@ int run(int argc, char** argv) {
   line.app.set_version_flag("-V,--version", fmt::format("gpuvigil {}", version()));
   add_serve(line);
   add_lists(line);
+  add_machine(line);
+  add_run(line);
   add_kernels(line);
   add_report(line);
   add_watch(line);

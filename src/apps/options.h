@@ -37,6 +37,16 @@ struct ListOptions {
   ApiParameters parameters;
 };
 
+struct RunOptions {
+  std::vector<std::string> command;
+  ApiParameters parameters;  ///< Of the table: sort_by, limit and their like.
+  std::string socket;        ///< Where to listen; empty: in a new directory of its own.
+  std::string output;        ///< Where the report goes; empty: standard error.
+  std::string trace_out;     ///< Empty: no trace.
+  bool json = false;
+  bool all_rows = false;  ///< `--limit 0`.
+};
+
 struct WatchOptions {
   ClientOptions client;
   ApiParameters parameters;

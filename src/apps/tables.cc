@@ -1,75 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/tables.h"
 
-#include <cmath>
-
 #include <fmt/format.h>
 
-#include "base/text.h"
+#include "apps/cells.h"
 #include "views/human.h"
 #include "views/text_table.h"
 
 namespace gpuvigil {
-namespace {
 
-bool is_number(const JsonValue& value) {
-  return value.as_int() != nullptr || value.as_double() != nullptr;
-}
-
-std::string number(const JsonValue& value, int decimals, std::string_view unit = "") {
-  if (!is_number(value)) return "-";
-  return fmt::format("{:.{}f}{}", value.number_or(0), decimals, unit);
-}
-
-std::string count(const JsonValue& value) {
-  return is_number(value) ? human_count(static_cast<std::uint64_t>(value.number_or(0))) : "-";
-}
-
-std::string percent(const JsonValue& value) {
-  return is_number(value) ? human_percent(value.number_or(0)) : "-";
-}
-
-std::string mebibytes(const JsonValue& value) {
-  if (!is_number(value)) return "-";
-  return human_bytes(Bytes(static_cast<std::uint64_t>(value.number_or(0) * kBytesPerMebibyte)));
-}
-
-std::string milliseconds(const JsonValue& value) {
-  if (!is_number(value)) return "-";
-  return human_time(static_cast<std::uint64_t>(std::llround(value.number_or(0) * 1e6)));
-}
-
-/// Text from a server is foreign text: cleaned, so that it cannot move a cursor.
-std::string text(const JsonValue& value) {
-  return clean_text(value.string_or("-"));
-}
-
-std::string memory(const JsonValue& value) {
-  return fmt::format("{} / {}", mebibytes(value["used_mb"]), mebibytes(value["total_mb"]));
-}
-
-std::string joined(const JsonValue& list) {
-  std::string out;
-  if (list.as_array() == nullptr) return "-";
-  for (const JsonValue& element : *list.as_array()) {
-    if (!out.empty()) out += ",";
-    out += element.as_int() != nullptr ? number(element, 0) : text(element);
-  }
-  return out.empty() ? "-" : out;
-}
-
-const JsonValue::Array& elements(const JsonValue& list) {
-  static const JsonValue::Array kNone;
-  return list.as_array() == nullptr ? kNone : *list.as_array();
-}
-
-/// What every text about a simulated machine begins with.
-std::string banner(const JsonValue& answer) {
-  const bool* demo = answer["demo"].as_bool();
-  return demo != nullptr && *demo ? fmt::format("{}\n", kDemoBanner) : std::string();
-}
-
-}  // namespace
+using namespace detail;
 
 std::string status_table(const JsonValue& status) {
   TextTable table({{"GPU"},

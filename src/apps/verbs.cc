@@ -120,6 +120,22 @@ int run_alerts(const ListOptions& options) {
   return ask_and_show(options.client, "/api/v1/gpu/alerts", options.parameters, alerts_table);
 }
 
+int run_ps(const ListOptions& options) {
+  return ask_and_show(options.client, "/api/v1/gpu/processes", options.parameters, processes_table);
+}
+
+int run_ls(const ListOptions& options) {
+  return ask_and_show(options.client, "/api/v1/gpu/devices", options.parameters, devices_table);
+}
+
+int run_events(const ListOptions& options) {
+  return ask_and_show(options.client, "/api/v1/gpu/events", options.parameters, events_table);
+}
+
+int run_topo(const ListOptions& options) {
+  return ask_and_show(options.client, "/api/v1/gpu/topology", options.parameters, topology_table);
+}
+
 int run_watch(const WatchOptions& options) {
   std::size_t shown = 0;
   const auto watched =

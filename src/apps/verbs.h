@@ -12,8 +12,14 @@ namespace gpuvigil {
 [[nodiscard]] int run_serve(const ServeOptions& options);
 [[nodiscard]] int run_kernels(const KernelsOptions& options);
 [[nodiscard]] int run_report(const ReportOptions& options);
+/// The exit code is the program's own, or 125 to 127 (docs/cli.md).
+[[nodiscard]] int run_program(const RunOptions& options);
 [[nodiscard]] int run_status(const ListOptions& options);
 [[nodiscard]] int run_alerts(const ListOptions& options);
+[[nodiscard]] int run_ps(const ListOptions& options);
+[[nodiscard]] int run_ls(const ListOptions& options);
+[[nodiscard]] int run_events(const ListOptions& options);
+[[nodiscard]] int run_topo(const ListOptions& options);
 [[nodiscard]] int run_watch(const WatchOptions& options);
 [[nodiscard]] int run_config_print(const std::string& path);
 [[nodiscard]] int run_config_validate(const std::string& path);

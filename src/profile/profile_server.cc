@@ -25,6 +25,7 @@ using namespace std::chrono_literals;
 using SteadyTime = std::chrono::steady_clock::time_point;
 
 constexpr int kAcceptsARound = 64;
+constexpr int kBacklog = 512;          ///< That of the socket, at least.
 constexpr Duration kAcceptPause = 1s;  ///< After the descriptors ran out.
 constexpr int kToldASecond = 10;
 
@@ -57,7 +58,8 @@ class ProfileServer::Loop {
         inbox_(std::make_shared<ProfileInbox>(options_.limits.waiting_bytes)) {}
 
   void run();
-  void stop() {
+  void stop(bool is_to_hear_out) {
+    is_to_hear_out_ = is_to_hear_out;
     const std::uint64_t one = 1;
     (void)!::write(wake_.get(), &one, sizeof(one));
   }
@@ -70,7 +72,10 @@ class ProfileServer::Loop {
  private:
   [[nodiscard]] int timeout_ms(SteadyTime now) const;
   /// False once stop() was called.
-  bool wait(SteadyTime now);
+  bool wait(SteadyTime now) { return poll_all(now, timeout_ms(now)); }
+  bool poll_all(SteadyTime now, int timeout);
+  void heed_all();
+  void hear_out();
   void accept_all();
   void introduce(Program& program);
   void attach(Program& program, SegmentMap memory);
@@ -92,6 +97,7 @@ class ProfileServer::Loop {
   std::atomic<std::uint64_t> programs_now_{0};
   std::atomic<std::uint64_t> attached_{0};
   std::atomic<std::uint64_t> refused_{0};
+  std::atomic<bool> is_to_hear_out_{false};
 
   // The loop's thread only.
   std::vector<std::unique_ptr<Program>> programs_;
@@ -109,7 +115,7 @@ class ProfileServer::Loop {
 void ProfileServer::Loop::run() {
   while (wait(std::chrono::steady_clock::now())) {
     const SteadyTime now = std::chrono::steady_clock::now();
-    for (std::size_t i = 0; i < programs_.size(); ++i) heed(*programs_[i], polled_[i + 2].revents);
+    heed_all();
     if (polled_[1].revents != 0) accept_all();
     for (const auto& program : programs_) {
       if (!program->reader && !program->is_over && now >= program->deadline) {
@@ -122,6 +128,21 @@ void ProfileServer::Loop::run() {
     }
     forget_the_gone();
   }
+  if (is_to_hear_out_) hear_out();
+}
+
+void ProfileServer::Loop::heed_all() {
+  for (std::size_t i = 0; i < programs_.size(); ++i) heed(*programs_[i], polled_[i + 2].revents);
+}
+
+/// Whoever has died has said all that it ever will: one more look at everything is enough.
+void ProfileServer::Loop::hear_out() {
+  accept_again_ = {};
+  for (std::size_t i = 0; i < kBacklog / kAcceptsARound; ++i) accept_all();
+  poll_all(std::chrono::steady_clock::now(), 0);
+  heed_all();
+  read_all();
+  forget_the_gone();
 }
 
 int ProfileServer::Loop::timeout_ms(SteadyTime now) const {
@@ -130,7 +151,7 @@ int ProfileServer::Loop::timeout_ms(SteadyTime now) const {
   return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(wait).count());
 }
 
-bool ProfileServer::Loop::wait(SteadyTime now) {
+bool ProfileServer::Loop::poll_all(SteadyTime now, int timeout) {
   polled_.clear();
   polled_.push_back({.fd = wake_.get(), .events = POLLIN, .revents = 0});
   const int listener = now < accept_again_ ? -1 : socket_.descriptor();
@@ -139,7 +160,7 @@ bool ProfileServer::Loop::wait(SteadyTime now) {
     const int fd = program->has_left ? -1 : program->peer.socket.get();
     polled_.push_back({.fd = fd, .events = POLLIN, .revents = 0});
   }
-  if (::poll(polled_.data(), polled_.size(), timeout_ms(now)) < 0) {
+  if (::poll(polled_.data(), polled_.size(), timeout) < 0) {
     for (pollfd& one : polled_) one.revents = 0;  // interrupted: nobody was heard
   }
   return polled_[0].revents == 0;
@@ -293,7 +314,14 @@ Result<std::unique_ptr<ProfileServer>> ProfileServer::start(ProfileOptions optio
 }
 
 ProfileServer::~ProfileServer() {
-  loop_->stop();
+  if (!thread_.joinable()) return;
+  loop_->stop(false);
+  thread_.join();
+}
+
+void ProfileServer::finish() {
+  if (!thread_.joinable()) return;
+  loop_->stop(true);
   thread_.join();
 }
 

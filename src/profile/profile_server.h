@@ -60,7 +60,7 @@ struct ProfileStats {
 
 /// Takes the segments of programs that report themselves, and reads them on a thread of its own.
 ///
-/// Threading: start(), source() and the destructor from one thread; stats() from any.
+/// Threading: start(), source(), finish() and the destructor from one thread; stats() from any.
 class ProfileServer {
  public:
   /// Listens when it returns. `timeline` must outlive the server.
@@ -73,6 +73,10 @@ class ProfileServer {
 
   /// What hands the reports to an engine; to be asked for once. It may outlive the server.
   [[nodiscard]] std::unique_ptr<Source> source();
+
+  /// Takes in what programs have told up to now, those too that came and went unheard, and stops.
+  /// What of it does not fit into the inbox is not read: drain the source before. Idempotent.
+  void finish();
 
   [[nodiscard]] ProfileStats stats() const;
 

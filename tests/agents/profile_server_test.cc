@@ -132,6 +132,22 @@ TEST_F(ProfileServerTest, APeerMayBeAnyUserInADirectoryOfOurs) {
   EXPECT_FALSE(std::filesystem::exists(path()));
 }
 
+TEST_F(ProfileServerTest, AtItsEndItTakesInWhoeverCameAndWent) {
+  for (int round = 0; round < 20; ++round) {
+    start();
+    SegmentImage image = image_of_two();
+    const UniqueFd memory = memory_of(image);
+    { ASSERT_TRUE(Program(path()).hello(memory.get())); }
+    const Program still_running(path());
+    server_->finish();
+    EXPECT_EQ(LiveProfile::calls_of(*server_->frame()), 2U) << round;
+    EXPECT_EQ(server_->stats().attached, 1U);
+    EXPECT_EQ(server_->stats().programs, 0U);
+    server_->finish();
+    server_.reset();
+  }
+}
+
 TEST_F(ProfileServerTest, ReadsWhatAProgramWritesAndItsLastWordsAfterItsDeath) {
   start();
   SegmentImage image = image_of_two();

@@ -52,6 +52,8 @@ class LiveProfile {
     source_ = server_->source();
   }
 
+  void finish() { server_->finish(); }
+
   [[nodiscard]] ProfileStats stats() const { return server_->stats(); }
 
   std::shared_ptr<Frame> frame() {

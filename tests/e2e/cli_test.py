@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The verbs of the program: what they print, how they fail, which exit code says so."""
+import http.server
 import json
 import os
 import socket
 import subprocess
 import tempfile
+import threading
 import unittest
 
 from harness import PROGRAM, Server, run, wait_for
@@ -84,14 +86,15 @@ class UsageTest(unittest.TestCase):
         code, out, _ = run("--help")
         self.assertEqual(code, 0)
         for verb in ("serve", "kernels", "report", "status", "alerts", "watch", "config",
-                     "version", "completion", "doctor"):
+                     "version", "completion", "doctor", "ps", "ls", "events", "topo", "run"):
             self.assertIn(verb, out)
             self.assertEqual(run(verb, "--help")[0], 0)
         self.assertTrue(run("--version")[1].startswith("gpuvigil "))
         self.assertIn("version", json.loads(run("version", "--json")[1]))
 
     def test_no_server_is_exit_3_with_what_to_do(self):
-        for verb in ("status", "kernels", "alerts", "report", "watch"):
+        for verb in ("status", "kernels", "alerts", "report", "watch", "ps", "ls", "events",
+                     "topo"):
             code, out, err = run(verb, "--server", "http://127.0.0.1:9")
             self.assertEqual((code, out), (3, ""), err)
             self.assertIn("gpuvigil serve", err)
@@ -212,10 +215,31 @@ class ClientTest(unittest.TestCase):
         return out
 
     def test_each_verb_prints_text_and_json(self):
-        for verb in ("status", "kernels", "alerts", "report"):
+        for verb in ("status", "kernels", "alerts", "report", "ps", "ls", "events", "topo"):
             self.assertTrue(self.ask(verb).strip(), verb)
             self.assertIn("timestamp", json.loads(self.ask(verb, "--json")), verb)
         self.assertIn("demo", self.ask("status"))
+
+    def test_what_the_machine_is_and_who_uses_it(self):
+        devices = json.loads(self.ask("ls", "--json"))["devices"]
+        table = self.ask("ls")
+        for device in devices:
+            self.assertIn(device["uuid"] + "\n", table)
+        self.assertEqual(len(json.loads(self.ask("ls", "--json", "--device", "1"))["devices"]), 1)
+        links = json.loads(self.ask("topo", "--json"))["links"]
+        rows = [line for line in self.ask("topo").splitlines() if line.startswith("  GPU ")]
+        self.assertEqual(len(rows), len(devices))
+        self.assertEqual(bool(links), "not known" not in self.ask("topo"))
+        processes = json.loads(self.ask("ps", "--json", "--sort-by", "pid"))["processes"]
+        for process in processes:
+            self.assertIn(str(process["pid"]), self.ask("ps"))
+        nobody = json.loads(self.ask("ps", "--json", "--user", "nobody at all"))
+        self.assertEqual(nobody["processes"], [])
+        self.assertIn("happened", self.ask("events", "--severity", "critical"))
+        for args in (("ps", "--sort-by", "x"), ("events", "--severity", "x"),
+                     ("ls", "--device", "99")):
+            code, out, err = run(*args, "--server", self.server.url)
+            self.assertEqual((code, out), (2, ""), err)
 
     def test_watch_prints_a_line_a_message(self):
         lines = self.ask("watch", "--count", "2", "--interval-ms", "200").splitlines()
@@ -227,6 +251,52 @@ class ClientTest(unittest.TestCase):
         code, _, err = run("kernels", "--server", self.server.url, "--sort-by", "x")
         self.assertEqual(code, 2, err)
         self.assertIn("sort_by", err)
+
+
+class HostileServerTest(unittest.TestCase):
+    """What calls itself a server may answer anything; nothing of it acts on a terminal."""
+
+    BAD = "\x1b[2J\x07\u202e\u009bx"
+    ANSWER = {
+        "devices": [{"index": BAD, "uuid": BAD, "name": BAD, "health": BAD, "cpu_affinity": BAD,
+                     "findings": [{"code": BAD, "detail": BAD, "advice": BAD}]}],
+        "links": [{"from": 0, "to": 1, "path": BAD}, 5],
+        "processes": [{"pid": 1, "user": BAD, "command": BAD, "unit": BAD,
+                       "no_kernels_reason": BAD, "captures": [{"by": BAD, "detail": BAD}],
+                       "devices": [{"device": 0, "memory_mb": -1e300}]}],
+        "events": [{"timestamp": BAD, "kind": BAD, "severity": BAD, "message": BAD,
+                    "advice": BAD}]}
+
+    def serve(self, body):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        return f"http://127.0.0.1:{server.server_address[1]}"
+
+    def test_no_escape_sequence_reaches_the_terminal(self):
+        url = self.serve(json.dumps(self.ANSWER).encode())
+        for verb in ("ps", "ls", "events", "topo"):
+            code, out, err = run(verb, "--server", url)
+            self.assertEqual((code, err), (0, ""), verb)
+            self.assertIn("x", out)
+            for bad in "\x1b\x07\u202e\u009b":
+                self.assertNotIn(bad, out, verb)
+
+    def test_what_is_no_answer_is_an_error(self):
+        for body, want in ((b"{", 70), (b"[]", 0)):
+            url = self.serve(body)
+            for verb in ("ps", "ls", "events", "topo"):
+                self.assertEqual(run(verb, "--server", url)[0], want, (verb, body))
 
 
 if __name__ == "__main__":
