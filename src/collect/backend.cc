@@ -6,6 +6,9 @@
 #if GPUVIGIL_WITH_DEMO
 #include "collect/demo.h"
 #endif
+#if GPUVIGIL_WITH_DRM
+#include "collect/drm_backend.h"
+#endif
 
 namespace gpuvigil {
 
@@ -41,6 +44,10 @@ std::span<const BackendEntry> builtin_backends() {
   static const std::vector<BackendEntry> backends = {
 #if GPUVIGIL_WITH_DEMO
       {"demo", open_demo},
+#endif
+// Last: what another backend tells of the same device is more.
+#if GPUVIGIL_WITH_DRM
+      {"drm", [](const BackendOptions&) { return DrmBackend::open(""); }},
 #endif
   };
   return backends;
