@@ -33,20 +33,29 @@ class Machine {
     tree.write(fmt::format("proc/{}/fdinfo/{}", pid, file), fdinfo);
   }
   std::unique_ptr<Backend> open() const {
-    auto backend = DrmBackend::open(tree.path(""));
+    auto backend = DrmBackend::open(tree.path(""), [this] { return now; });
     EXPECT_TRUE(backend) << backend.error().message;
     return *std::move(backend);
   }
 
+  /// One round: the list, and the sample of the device at that place in it.
+  DeviceSample round(Backend& backend, Timestamp at, std::size_t index = 0) {
+    now = at - kNoon;
+    return sample_of(backend, at, index);
+  }
+
   testing::Tree tree;
+  Duration now{};
+
+ private:
+  static DeviceSample sample_of(Backend& backend, Timestamp at, std::size_t index);
 };
 
-/// One round: the list, and the sample of the device at that place in it.
-DeviceSample round(Backend& backend, Timestamp now, std::size_t index = 0) {
+DeviceSample Machine::sample_of(Backend& backend, Timestamp at, std::size_t index) {
   const auto devices = backend.devices();
   EXPECT_TRUE(devices);
   EXPECT_GT(devices->size(), index);
-  auto sample = backend.sample(devices->at(index), now);
+  auto sample = backend.sample(devices->at(index), at);
   EXPECT_TRUE(sample) << sample.error().message;
   EXPECT_EQ(refuse_nonsense(*sample), 0U);
   return *sample;
@@ -130,7 +139,7 @@ TEST(DrmBackend, ReadsACardOfAmd) {
   Machine machine;
   add_amd_card(machine);
   const auto backend = machine.open();
-  const DeviceSample sample = round(*backend, kNoon);
+  const DeviceSample sample = machine.round(*backend, kNoon);
   EXPECT_EQ(sample.health, Health::kOk);
   EXPECT_EQ(sample.gpu_utilization, Percent(87));
   EXPECT_EQ(sample.memory_total, Bytes(34'342'961'152));
@@ -164,7 +173,7 @@ TEST(DrmBackend, KnowsWhatACardIs) {
   add_amd_card(machine);
   machine.tree.write("sys/module/amdgpu/version", "6.3.6\n");
   const auto backend = machine.open();
-  const auto inventory = round(*backend, kNoon).inventory;
+  const auto inventory = machine.round(*backend, kNoon).inventory;
   ASSERT_TRUE(inventory);
   EXPECT_EQ(inventory->vendor, "AMD");
   EXPECT_EQ(inventory->serial, "692231000123");
@@ -179,7 +188,7 @@ TEST(DrmBackend, WhatACardDoesNotShowIsMissing) {
   machine.card(0, "amdgpu", "0000:1e:00.0");
   machine.device(0, "gpu_busy_percent", "not a number\n");
   const auto backend = machine.open();
-  const DeviceSample sample = round(*backend, kNoon);
+  const DeviceSample sample = machine.round(*backend, kNoon);
   EXPECT_EQ(sample.gpu_utilization, missing(Missing::kDriverError));
   EXPECT_EQ(sample.temperature, missing(Missing::kUnsupported));
   EXPECT_EQ(sample.memory_used, missing(Missing::kUnsupported));
@@ -193,7 +202,7 @@ TEST(DrmBackend, AnAcceleratorWithoutAnEdgeTellsItsHottestPlace) {
   machine.device(0, "hwmon/hwmon1/temp2_label", "junction\n");
   machine.device(0, "hwmon/hwmon1/temp2_input", "55000\n");
   const auto backend = machine.open();
-  EXPECT_EQ(round(*backend, kNoon).temperature, Celsius(55));
+  EXPECT_EQ(machine.round(*backend, kNoon).temperature, Celsius(55));
 }
 
 TEST(DrmBackend, ReadsACardOfIntelAndItsPowerFromEnergy) {
@@ -204,7 +213,7 @@ TEST(DrmBackend, ReadsACardOfIntelAndItsPowerFromEnergy) {
   machine.device(0, "hwmon/hwmon2/energy1_input", "5000000\n");
   machine.device(0, "hwmon/hwmon2/power1_max", "190000000\n");
   const auto backend = machine.open();
-  const DeviceSample first = round(*backend, kNoon);
+  const DeviceSample first = machine.round(*backend, kNoon);
   EXPECT_EQ(first.power, missing(Missing::kNotSampled));
   EXPECT_EQ(first.gpu_utilization, missing(Missing::kNotSampled));
   EXPECT_EQ(first.sm_clock, Megahertz(1900));
@@ -213,9 +222,9 @@ TEST(DrmBackend, ReadsACardOfIntelAndItsPowerFromEnergy) {
   EXPECT_EQ(details(first).metrics[MetricId::kEnergy], 5);
 
   machine.device(0, "hwmon/hwmon2/energy1_input", "305000000\n");
-  EXPECT_EQ(round(*backend, kNoon + 2 * kSecond).power, Watts(150));
+  EXPECT_EQ(machine.round(*backend, kNoon + 2 * kSecond).power, Watts(150));
   machine.device(0, "hwmon/hwmon2/energy1_input", "100\n");  // the counter began again
-  EXPECT_EQ(round(*backend, kNoon + 3 * kSecond).power, missing(Missing::kNotSampled));
+  EXPECT_EQ(machine.round(*backend, kNoon + 3 * kSecond).power, missing(Missing::kNotSampled));
 }
 
 TEST(DrmBackend, ReadsTheClockOfXe) {
@@ -226,7 +235,7 @@ TEST(DrmBackend, ReadsTheClockOfXe) {
   machine.device(0, "hwmon/hwmon2/temp2_label", "pkg\n");
   machine.device(0, "hwmon/hwmon2/temp2_input", "47000\n");
   const auto backend = machine.open();
-  const DeviceSample sample = round(*backend, kNoon);
+  const DeviceSample sample = machine.round(*backend, kNoon);
   EXPECT_EQ(sample.sm_clock, Megahertz(2050));
   EXPECT_EQ(sample.temperature, Celsius(47));
 }
@@ -253,14 +262,14 @@ TEST(DrmProcesses, TellMemoryAndTheirShareOfTheTime) {
   machine.client(100, 5, fmt::format(kAmd, 1, 1024, 0, 1'000'000'000));
   machine.client(200, 3, fmt::format(kAmd, 2, 512, 5, 0));
   const auto backend = machine.open();
-  const DeviceSample first = round(*backend, kNoon);
+  const DeviceSample first = machine.round(*backend, kNoon);
   EXPECT_EQ(first.processes, 2U);
   ASSERT_TRUE(details(first).processes);
   ASSERT_EQ(details(first).processes->size(), 2U);
   EXPECT_EQ(details(first).processes->at(0).sm_utilization, missing(Missing::kNotSampled));
 
   machine.client(100, 5, fmt::format(kAmd, 1, 2048, 0, 1'500'000'000));
-  const DeviceSample second = round(*backend, kNoon + kSecond);
+  const DeviceSample second = machine.round(*backend, kNoon + kSecond);
   const auto& processes = *details(second).processes;
   EXPECT_EQ(processes[0].pid, 100U);
   EXPECT_EQ(processes[0].type, DeviceProcess::Type::kCompute);
@@ -280,7 +289,7 @@ TEST(DrmProcesses, AClientInSeveralFilesAndProcessesCountsOnce) {
   machine.client(100, 6, same);
   machine.client(100, 7, fmt::format(kAmd, 8, 1, 0, 5));
   const auto backend = machine.open();
-  const DeviceSample sample = round(*backend, kNoon);
+  const DeviceSample sample = machine.round(*backend, kNoon);
   ASSERT_EQ(details(sample).processes->size(), 1U);
   EXPECT_EQ(details(sample).processes->front().pid, 100U);
   EXPECT_EQ(details(sample).processes->front().memory, Bytes(1025U << 10U));
@@ -292,8 +301,8 @@ TEST(DrmProcesses, BelongToTheirDevice) {
   machine.card(1, "amdgpu", "0000:2f:00.0");
   machine.client(100, 5, fmt::format(kAmd, 1, 1024, 0, 5));
   const auto backend = machine.open();
-  EXPECT_EQ(round(*backend, kNoon, 0).processes, 1U);
-  EXPECT_EQ(round(*backend, kNoon, 1).processes, 0U);
+  EXPECT_EQ(machine.round(*backend, kNoon, 0).processes, 1U);
+  EXPECT_EQ(machine.round(*backend, kNoon, 1).processes, 0U);
 }
 
 TEST(DrmProcesses, OneThatOnlyHasTheDeviceOpenUsesItNot) {
@@ -301,7 +310,7 @@ TEST(DrmProcesses, OneThatOnlyHasTheDeviceOpenUsesItNot) {
   machine.card(0, "amdgpu", "0000:1e:00.0");
   machine.client(100, 5, fmt::format(kAmd, 1, 0, 0, 0));
   const auto backend = machine.open();
-  EXPECT_EQ(round(*backend, kNoon).processes, 0U);
+  EXPECT_EQ(machine.round(*backend, kNoon).processes, 0U);
 }
 
 TEST(DrmProcesses, OfRocmAreNotCalledIdle) {
@@ -310,11 +319,52 @@ TEST(DrmProcesses, OfRocmAreNotCalledIdle) {
   machine.client(100, 5, fmt::format(kAmd, 1, 1024, 0, 0));
   machine.tree.write("sys/class/kfd/kfd/proc/100/vram_1", "0\n");
   const auto backend = machine.open();
-  round(*backend, kNoon);
-  const DeviceSample sample = round(*backend, kNoon + kSecond);
+  machine.round(*backend, kNoon);
+  const DeviceSample sample = machine.round(*backend, kNoon + kSecond);
   const DeviceProcess& process = details(sample).processes->front();
   EXPECT_EQ(process.type, DeviceProcess::Type::kCompute);
   EXPECT_EQ(process.sm_utilization, missing(Missing::kUnsupported));
+}
+
+TEST(DrmProcesses, OfRocmHoldWhatTheComputeDriverSays) {
+  Machine machine;
+  machine.card(0, "amdgpu", "0000:1e:00.0");
+  const std::string node = "sys/class/kfd/kfd/topology/nodes/1/";
+  machine.tree.write("sys/class/kfd/kfd/topology/nodes/0/gpu_id", "0\n");
+  machine.tree.write("sys/class/kfd/kfd/topology/nodes/0/properties", "location_id 7680\n");
+  machine.tree.write(node + "gpu_id", "51234\n");
+  machine.tree.write(node + "properties",
+                     "simd_count 480\nsimd_per_cu 4\nlocation_id 7680\ndomain 0\n"
+                     "gfx_target_version 90008\n");
+  machine.client(100, 5, fmt::format(kAmd, 1, 1024, 0, 0));
+  machine.tree.write("sys/class/kfd/kfd/proc/100/vram_51234", "5368709120\n");
+  machine.tree.write("sys/class/kfd/kfd/proc/200/vram_51234", "4096\n");  // of another user
+  machine.tree.write("sys/class/kfd/kfd/proc/300/vram_51234", "0\n");
+  machine.tree.write("sys/class/kfd/kfd/proc/400/vram_9", "4096\n");  // of another device
+  const auto backend = machine.open();
+  const DeviceSample sample = machine.round(*backend, kNoon);
+  const auto& processes = *details(sample).processes;
+  ASSERT_EQ(processes.size(), 2U);
+  EXPECT_EQ(processes[0].pid, 100U);
+  EXPECT_EQ(processes[0].memory, Bytes(5'368'709'120));
+  EXPECT_EQ(processes[1].pid, 200U);
+  EXPECT_EQ(processes[1].memory, Bytes(4096));
+  EXPECT_EQ(sample.inventory->architecture, "gfx908");
+  EXPECT_EQ(sample.inventory->multiprocessors, 120U);
+}
+
+TEST(GfxName, IsWhatCompilersSay) {
+  const auto f = [](std::uint64_t version, const char* want) {
+    EXPECT_EQ(gfx_name(version), want);
+  };
+  f(90'008, "gfx908");
+  f(90'010, "gfx90a");
+  f(90'402, "gfx942");
+  f(100'301, "gfx1031");
+  f(110'000, "gfx1100");
+  f(0, "");
+  f(91'600, "");
+  f(18'446'744'073'709'551'615U, "");
 }
 
 TEST(DrmProcesses, NewOnesAreFoundAfterAFewRoundsAndGoneOnesAtOnce) {
@@ -322,12 +372,13 @@ TEST(DrmProcesses, NewOnesAreFoundAfterAFewRoundsAndGoneOnesAtOnce) {
   machine.card(0, "amdgpu", "0000:1e:00.0");
   machine.client(100, 5, fmt::format(kAmd, 1, 1024, 0, 5));
   const auto backend = machine.open();
-  round(*backend, kNoon);
+  machine.round(*backend, kNoon);
   machine.client(200, 5, fmt::format(kAmd, 2, 1024, 0, 5));
   machine.tree.remove("proc/100");
-  EXPECT_EQ(round(*backend, kNoon + kSecond).processes, 0U);
-  for (unsigned i = 2; i < DrmClients::kFullEvery; ++i) round(*backend, kNoon + i * kSecond);
-  EXPECT_EQ(round(*backend, kNoon + DrmClients::kFullEvery * kSecond).processes, 1U);
+  EXPECT_EQ(machine.round(*backend, kNoon + kSecond).processes, 0U);
+  for (unsigned i = 2; i < DrmClients::kFullEvery; ++i)
+    machine.round(*backend, kNoon + i * kSecond);
+  EXPECT_EQ(machine.round(*backend, kNoon + DrmClients::kFullEvery * kSecond).processes, 1U);
 }
 
 TEST(DrmProcesses, OfIntelTellHowBusyTheDeviceIs) {
@@ -343,28 +394,26 @@ TEST(DrmProcesses, OfIntelTellHowBusyTheDeviceIs) {
   f(100, 0, 1000);
   f(200, 500, 1000);
   const auto backend = machine.open();
-  EXPECT_EQ(round(*backend, kNoon).gpu_utilization, missing(Missing::kNotSampled));
+  EXPECT_EQ(machine.round(*backend, kNoon).gpu_utilization, missing(Missing::kNotSampled));
   f(100, 1000, 2000);
   f(200, 1000, 2000);
-  const DeviceSample sample = round(*backend, kNoon + kSecond);
+  const DeviceSample sample = machine.round(*backend, kNoon + kSecond);
   EXPECT_EQ(sample.gpu_utilization, Percent(75));  // 1.5 of the 2 engines that there are
   EXPECT_EQ(details(sample).processes->at(0).sm_utilization, Percent(50));
 }
 
 TEST(DrmClients, CountsWhatIsBeyondItsLimit) {
   Machine machine;
-  for (std::size_t i = 0; i < DrmClients::kMaxClients + 3; ++i) {
-    machine.client(100, static_cast<int>(i), fmt::format(kAmd, i, 1, 0, 5));
-  }
-  DrmClients clients(machine.tree.path(""));
-  clients.scan(kNoon);
+  for (int i = 0; i < 5; ++i) machine.client(100, i, fmt::format(kAmd, i, 1, 0, 5));
+  DrmClients clients(machine.tree.path(""), 2);
+  clients.scan(kSecond);
   EXPECT_EQ(clients.clients_dropped(), 3U);
 }
 
 TEST(DrmClients, ReadTheRealMachine) {
   DrmClients clients("");
-  clients.scan(kNoon);
-  clients.scan(kNoon + kSecond);
+  clients.scan(kSecond);
+  clients.scan(2 * kSecond);
   EXPECT_EQ(clients.clients_dropped(), 0U);
 }
 

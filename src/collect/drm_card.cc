@@ -93,7 +93,8 @@ std::vector<DrmCard> list_drm_cards(const std::string& root) {
 }
 
 std::shared_ptr<const DeviceInventory> read_drm_inventory(const std::string& root,
-                                                          const DrmCard& card) {
+                                                          const DrmCard& card,
+                                                          const std::optional<KfdNode>& node) {
   auto inventory = std::make_shared<DeviceInventory>();
   inventory->vendor = vendor_of(card.driver);
   inventory->serial = read_sysfs_line(card.device + "/serial_number");
@@ -105,9 +106,13 @@ std::shared_ptr<const DeviceInventory> read_drm_inventory(const std::string& roo
   if (card.driver != DrmDriver::kAmdgpu || inventory->driver_version.empty()) {
     inventory->driver_version = read_sysfs_line(root + "/proc/sys/kernel/osrelease");
   }
-  const auto node = read_sysfs_number(card.device + "/numa_node");
-  if (node && *node >= 0 && *node < 65'536) {
-    inventory->numa_node = static_cast<std::int32_t>(*node);  // -1: the machine has no nodes
+  const auto numa = read_sysfs_number(card.device + "/numa_node");
+  if (numa && *numa >= 0 && *numa < 65'536) {
+    inventory->numa_node = static_cast<std::int32_t>(*numa);  // -1: the machine has no nodes
+  }
+  if (node) {
+    inventory->architecture = node->architecture;
+    inventory->multiprocessors = node->compute_units;
   }
   return inventory;
 }

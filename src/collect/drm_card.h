@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "collect/drm_clients.h"
+#include "collect/kfd.h"
 #include "model/device.h"
 
 namespace gpuvigil {
@@ -29,9 +30,9 @@ struct DrmCard {
 /// The cards of drivers that we know, in the order of their numbers. `root` stands for / in tests.
 [[nodiscard]] std::vector<DrmCard> list_drm_cards(const std::string& root);
 
-/// What rarely changes.
-[[nodiscard]] std::shared_ptr<const DeviceInventory> read_drm_inventory(const std::string& root,
-                                                                        const DrmCard& card);
+/// What rarely changes. `node`: the card as the compute driver knows it.
+[[nodiscard]] std::shared_ptr<const DeviceInventory> read_drm_inventory(
+    const std::string& root, const DrmCard& card, const std::optional<KfdNode>& node);
 
 /// A reading of energy, to tell power from the next one.
 struct EnergyReading {

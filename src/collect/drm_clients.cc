@@ -82,7 +82,7 @@ std::vector<std::uint32_t> DrmClients::numbers_of_processes() const {
   return {pids.begin(), pids.end()};
 }
 
-void DrmClients::scan(Timestamp now) {
+void DrmClients::scan(Duration now) {
   between_ = scans_ == 0 ? Duration::zero() : std::max(now - scanned_, Duration::zero());
   if (scans_ % kFullEvery == 0) sees_all_ = true;
   Clients found;
@@ -110,7 +110,7 @@ void DrmClients::scan_process(std::uint32_t pid, Clients& clients, std::size_t& 
     if (!usage) continue;
     const ClientId id(usage->pci_bus_id, usage->client);
     if (clients.contains(id)) continue;
-    if (clients.size() == kMaxClients) {
+    if (clients.size() == max_clients_) {
       ++clients_dropped_;
       continue;
     }
@@ -145,7 +145,8 @@ double DrmClients::share(const ClientId& id, const DrmUsage::Engine& engine) con
   return 0;
 }
 
-DrmDeviceUse DrmClients::use_of(const std::string& pci_bus_id) const {
+DrmDeviceUse DrmClients::use_of(const std::string& pci_bus_id,
+                                const std::map<std::uint32_t, Bytes>& held) const {
   std::map<std::uint32_t, ProcessSum> sums;
   Shares device{};
   for (const auto& [id, client] : clients_) {
@@ -166,6 +167,11 @@ DrmDeviceUse DrmClients::use_of(const std::string& pci_bus_id) const {
       sum.has_encoder = sum.has_encoder || role == EngineRole::kEncode;
       sum.has_decoder = sum.has_decoder || role == EngineRole::kDecode;
     }
+  }
+  for (const auto& [pid, bytes] : held) {
+    ProcessSum& sum = sums.try_emplace(pid, ProcessSum{.was_before = true}).first->second;
+    // Kernels differ in whether a client's account has this memory too.
+    sum.memory = std::max(sum.memory.value_or(0), bytes.count());
   }
   DrmDeviceUse use;
   for (auto& [pid, sum] : sums) {

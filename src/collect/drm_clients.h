@@ -36,13 +36,16 @@ class DrmClients {
   static constexpr unsigned kFullEvery = 5;
 
   /// `root` stands for / in tests.
-  explicit DrmClients(std::string root) : root_(std::move(root)) {}
+  explicit DrmClients(std::string root, std::size_t max_clients = kMaxClients)
+      : root_(std::move(root)), max_clients_(max_clients) {}
 
-  /// Looks again.
-  void scan(Timestamp now);
+  /// Looks again. `now`: of a clock that only goes forward.
+  void scan(Duration now);
 
-  /// What the last two scans tell of a device.
-  [[nodiscard]] DrmDeviceUse use_of(const std::string& pci_bus_id) const;
+  /// What the last two scans tell of a device. `held`: what the processes of ROCm hold of its
+  /// memory, as kfd_processes() tells; also of those whose files we may not see.
+  [[nodiscard]] DrmDeviceUse use_of(const std::string& pci_bus_id,
+                                    const std::map<std::uint32_t, Bytes>& held = {}) const;
 
   /// False when there are processes whose files we may not see.
   [[nodiscard]] bool sees_all() const { return sees_all_; }
@@ -62,10 +65,11 @@ class DrmClients {
   [[nodiscard]] double share(const ClientId& id, const DrmUsage::Engine& engine) const;
 
   std::string root_;
+  std::size_t max_clients_;
   unsigned scans_ = 0;
   bool sees_all_ = true;
   std::uint64_t clients_dropped_ = 0;
-  Timestamp scanned_{};
+  Duration scanned_{};
   Duration between_{};  ///< The last two scans; zero: there was one.
   Clients clients_;
   Clients before_;
