@@ -86,9 +86,9 @@ TEST(TopologyTable, EachPairBothWaysAndOnlyTheWordsThatOccur) {
           "links":[{"from":0,"to":1,"path":"nvlink","nvlinks":18},
                    {"from":0,"to":4,"path":"system","nvlinks":0}]})"));
   EXPECT_EQ(table,
-            "         GPU 0  GPU 1   GPU 4  NUMA  CPUs\n"
-            "  GPU 0      .   nv18  system     0  0-15\n"
-            "  GPU 1   nv18      .       -     0  0-15\n"
+            "          GPU 0  GPU 1   GPU 4  NUMA  CPUs\n"
+            "  GPU 0       .   nv18  system     0  0-15\n"
+            "  GPU 1    nv18      .       -     0  0-15\n"
             "  GPU 4  system      -       .     -  -\n"
             "  nvN       NVLink, with that many links\n"
             "  system    between NUMA nodes, over the link of the CPUs\n");

@@ -50,6 +50,9 @@ class ExecutionLog final : public Intake {
   void attribute(OwnerId owner, SeriesSlot series, const Aggregate& aggregate) override {
     next_.attribute(owner, series, aggregate);
   }
+  void launched(SeriesSlot series, const LaunchShape& grown) override {
+    next_.launched(series, grown);
+  }
   void recent(SeriesSlot series, const Execution& execution) override;
   void activity(DeviceSlot device, KernelKind kind, Timestamp from, Timestamp to) override {
     next_.activity(device, kind, from, to);

@@ -115,6 +115,7 @@ Result<std::string> FileSource::head(std::size_t count) const {
 
 Result<std::size_t> MemorySource::read(std::span<char> into) {
   const std::size_t count = std::min({into.size(), chunk_, bytes_.size() - position_});
+  if (count == 0) return 0;  // of no bytes at all there may be no address
   std::memcpy(into.data(), bytes_.data() + position_, count);
   position_ += count;
   return count;

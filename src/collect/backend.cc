@@ -11,6 +11,9 @@
 #if GPUVIGIL_WITH_NVML
 #include "collect/nvml_backend.h"
 #endif
+#if GPUVIGIL_WITH_DRM
+#include "collect/drm_backend.h"
+#endif
 
 namespace gpuvigil {
 
@@ -57,6 +60,10 @@ std::span<const BackendEntry> builtin_backends() {
 #endif
 #if GPUVIGIL_WITH_NVML
       {"nvml", NvmlBackend::open},
+#endif
+// Last: what another backend tells of the same device is more.
+#if GPUVIGIL_WITH_DRM
+      {"drm", [](const BackendOptions&) { return DrmBackend::open(""); }},
 #endif
   };
   return backends;

@@ -234,9 +234,9 @@ TEST(DemoMachine, BeforeItsStartItIsAsAtItsStart) {
 }
 
 TEST(DemoBackend, IsInTheTableAndOpensOnDemandOnly) {
-  ASSERT_FALSE(builtin_backends().empty());
-  const BackendEntry& entry = builtin_backends()[0];
-  EXPECT_EQ(entry.name, "demo");
+  const auto found = std::ranges::find(builtin_backends(), "demo", &BackendEntry::name);
+  ASSERT_NE(found, builtin_backends().end());
+  const BackendEntry& entry = *found;
   EXPECT_EQ(entry.open({}).error().code, Errc::kUnavailable);
   const auto machine = machine_of(1);
   auto backend = entry.open({.demo = machine});

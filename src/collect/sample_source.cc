@@ -16,7 +16,13 @@ SampleSource::SampleSource(std::vector<std::shared_ptr<const Sampler>> samplers)
 }
 
 void SampleSource::feed(Timestamp /*until*/, Intake& intake) {
-  for (Fed& fed : fed_) hand_in(fed, intake);
+  std::vector<std::shared_ptr<const SampleReport>> reports;
+  DeviceOwners owners;
+  for (const Fed& fed : fed_) {
+    reports.push_back(fed.sampler->report());
+    owners.add(*reports.back());
+  }
+  for (std::size_t i = 0; i < fed_.size(); ++i) hand_in(fed_[i], reports[i], owners, intake);
 }
 
 std::vector<BackendStatus> SampleSource::backends() const {
@@ -33,16 +39,17 @@ std::vector<BackendStatus> SampleSource::backends() const {
   return all;
 }
 
-void SampleSource::hand_in(Fed& fed, Intake& intake) {
+void SampleSource::hand_in(Fed& fed, const std::shared_ptr<const SampleReport>& report,
+                           const DeviceOwners& owners, Intake& intake) {
   for (const Event& event : fed.sampler->take_events()) intake.event(event);
   const std::uint64_t dropped = fed.sampler->events_dropped();
   if (dropped > fed.dropped) {
     intake.lost(Loss::kEventsDropped, dropped - std::exchange(fed.dropped, dropped));
   }
-  auto report = fed.sampler->report();
   if (report == fed.report) return;
   if (slots_.size() > kMaxSlots) slots_.clear();  // asking again gives the same slots
   for (const SampledDevice& device : report->devices) {
+    if (!owners.is_for(*device.info, *report)) continue;
     auto [slot, is_new] = slots_.try_emplace(device.info->uuid);
     if (is_new) slot->second = intake.device(*device.info);
     intake.sample(slot->second, device.sample);
@@ -56,7 +63,7 @@ void SampleSource::hand_in(Fed& fed, Intake& intake) {
     intake.lost(Loss::kReadingsInvalid,
                 report->readings_invalid - std::exchange(fed.invalid, report->readings_invalid));
   }
-  fed.report = std::move(report);
+  fed.report = report;
 }
 
 }  // namespace gpuvigil

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "collect/device_owners.h"
 #include "collect/sampler.h"
 #include "model/source.h"
 
@@ -14,6 +15,9 @@ namespace gpuvigil {
 
 /// Hands the newest report of each sampler to the engine, and counts what came too late. Never
 /// waits for a driver.
+///
+/// A device that several backends tell of, as their PCI addresses say, is told by the first of them
+/// in whose report it is there: builtin_backends() begins with those that know more.
 ///
 /// Threading: the engine's thread, as every Source.
 class SampleSource final : public Source {
@@ -35,7 +39,8 @@ class SampleSource final : public Source {
     std::uint64_t invalid = 0;
     std::uint64_t dropped = 0;
   };
-  void hand_in(Fed& fed, Intake& intake);
+  void hand_in(Fed& fed, const std::shared_ptr<const SampleReport>& report,
+               const DeviceOwners& owners, Intake& intake);
 
   std::vector<Fed> fed_;
   std::unordered_map<std::string, DeviceSlot> slots_;  ///< By UUID.

@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include "procs/testing_tree.h"
+#include "base/testing_tree.h"
 
 namespace gpuvigil {
 namespace {

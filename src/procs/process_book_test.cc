@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "procs/testing_tree.h"
+#include "base/testing_tree.h"
+#include "procs/testing_stat.h"
 
 namespace gpuvigil {
 namespace {

@@ -9,7 +9,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "procs/testing_tree.h"
+#include "base/testing_tree.h"
+#include "procs/testing_stat.h"
 
 namespace gpuvigil {
 namespace {

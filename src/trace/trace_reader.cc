@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "trace/kineto_reader.h"
 #include "trace/nsight_reader.h"
+#include "trace/rocprof_reader.h"
 #include "trace/tar_reader.h"
 
 namespace gpuvigil {
@@ -22,6 +23,7 @@ namespace {
 constexpr std::size_t kHashedBytes = std::size_t{1} << 20U;
 constexpr std::string_view kSqliteMagic("SQLite format 3\0", 16);
 constexpr std::size_t kMaxMembers = 4096;
+constexpr std::size_t kTextSign = 512;  // of a table the names of its first columns
 
 /// Another source with its first bytes put back, so that they could be looked at.
 class HeadedSource final : public ByteSource {
@@ -78,7 +80,7 @@ class FileReading {
 
  private:
   Result<TraceSummary> read_sqlite();
-  Result<TraceSummary> read_json(ByteSource& text, const std::string& name, std::uint64_t file_id);
+  Result<TraceSummary> read_text(ByteSource& text, const std::string& name, std::uint64_t file_id);
   Result<void> read_archive(ByteSource& archive);
   Result<void> read_member(TarReader& tar);
   void add(TraceSummary summary, std::uint64_t file_id);
@@ -114,7 +116,7 @@ Result<std::vector<TraceSummary>> FileReading::read() {
   if (is_tar(first)) {
     GPUVIGIL_CHECK(read_archive(headed));
   } else {
-    GPUVIGIL_TRY(auto summary, read_json(headed, path_, file_id_));
+    GPUVIGIL_TRY(auto summary, read_text(headed, path_, file_id_));
     add(std::move(summary), file_id_);
   }
   return std::move(summaries_);
@@ -124,9 +126,13 @@ Result<TraceSummary> FileReading::read_sqlite() {
   return read_nsight(path_, visitor_.recording_begins(path_, file_id_), progress_);
 }
 
-Result<TraceSummary> FileReading::read_json(ByteSource& text, const std::string& name,
+Result<TraceSummary> FileReading::read_text(ByteSource& text, const std::string& name,
                                             std::uint64_t file_id) {
-  return read_kineto(text, visitor_.recording_begins(name, file_id), name, progress_);
+  HeadedSource headed(text);
+  GPUVIGIL_TRY(const std::string_view head, headed.look(kTextSign));
+  TraceSink& sink = visitor_.recording_begins(name, file_id);
+  if (is_rocprof(head)) return read_rocprof(headed, sink, name, progress_);
+  return read_kineto(headed, sink, name, progress_);
 }
 
 /// An archive: its members, one recording each. One that cannot be read is told of and does not
@@ -166,9 +172,9 @@ Result<void> FileReading::read_member(TarReader& tar) {
   Result<TraceSummary> read = TraceSummary{};
   if (is_gzip(head)) {
     GzipSource inflated(std::make_unique<BorrowedSource>(headed));
-    read = read_json(inflated, name, member_id);
+    read = read_text(inflated, name, member_id);
   } else {
-    read = read_json(headed, name, member_id);
+    read = read_text(headed, name, member_id);
   }
   if (!read) {
     TraceSummary unreadable;

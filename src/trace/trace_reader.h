@@ -32,7 +32,8 @@ class TraceVisitor {
 ///
 ///   SQLite                        an Nsight Systems export (nsight_reader.h)
 ///   JSON, plain or gzip           Kineto or Chrome trace (kineto_reader.h)
-///   tar, plain or gzip            an archive of JSON recordings, plain or gzip themselves
+///   CSV, plain or gzip            a table of AMD's profilers (rocprof_reader.h)
+///   tar, plain or gzip            an archive of JSON and CSV recordings, plain or gzip themselves
 ///
 /// TraceSummary::file_id is the first 64 bits of SHA-256 over the size and the first MiB of the
 /// file (of an archive's member: of its size and name and the archive's id).

@@ -48,7 +48,7 @@ class TraceSink {
 
 /// What is known of a recording once it has been read.
 struct TraceSummary {
-  std::string format;                    ///< "kineto" or "nsight-systems".
+  std::string format;                    ///< "kineto", "nsight-systems" or "rocprof".
   std::vector<TraceDevice> devices;      ///< By the dense number of TraceExecution::device.
   std::int64_t base_unix_ns = 0;         ///< Wall time = base + ns of the axis; 0: already epoch.
   std::optional<std::int64_t> first_ns;  ///< Span that the recording covers: every timed event,

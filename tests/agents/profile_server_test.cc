@@ -137,7 +137,9 @@ TEST_F(ProfileServerTest, AtItsEndItTakesInWhoeverCameAndWent) {
     start();
     SegmentImage image = image_of_two();
     const UniqueFd memory = memory_of(image);
-    { ASSERT_TRUE(Program(path()).hello(memory.get())); }
+    {
+      ASSERT_TRUE(Program(path()).hello(memory.get()));
+    }
     const Program still_running(path());
     server_->finish();
     EXPECT_EQ(LiveProfile::calls_of(*server_->frame()), 2U) << round;

@@ -6,7 +6,6 @@
 #include <string>
 #include <string_view>
 
-#include <fmt/format.h>
 #include <stdlib.h>
 
 namespace gpuvigil::testing {
@@ -43,13 +42,5 @@ class Tree {
   }
   std::string root_;
 };
-
-/// The line of /proc/PID/stat.
-[[nodiscard]] inline std::string stat_line(std::uint32_t pid, std::string_view name,
-                                           std::uint64_t start_ticks, std::uint32_t parent = 1,
-                                           char state = 'S') {
-  return fmt::format("{} ({}) {} {} 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 {} 1 1\n", pid, name, state,
-                     parent, start_ticks);
-}
 
 }  // namespace gpuvigil::testing
