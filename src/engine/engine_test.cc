@@ -223,11 +223,11 @@ TEST(Engine, AfterItsEndNothingIsSubmitted) {
 
 TEST(Engine, ASampleThatAFullQueueRefusesIsCounted) {
   const SystemClock clock;
-  Engine engine({.frame_period = 100ms}, clock);
   std::promise<void> held;
   std::promise<void> release;
   std::shared_future<void> released = release.get_future().share();
   std::atomic<bool> first{true};
+  Engine engine({.frame_period = 100ms}, clock);  // its thread uses what stands before it
   engine.start();
   engine.add_listener([&](const std::shared_ptr<const Frame>&, auto) {
     if (!first.exchange(false)) return;
