@@ -135,12 +135,15 @@ void ProfileServer::Loop::heed_all() {
   for (std::size_t i = 0; i < programs_.size(); ++i) heed(*programs_[i], polled_[i + 2].revents);
 }
 
-/// Whoever has died has said all that it ever will: one more look at everything is enough.
+/// Whoever has died has said all that it ever will: one more look at everything is enough, at its
+/// introduction first and then at its end.
 void ProfileServer::Loop::hear_out() {
   accept_again_ = {};
   for (std::size_t i = 0; i < kBacklog / kAcceptsARound; ++i) accept_all();
-  poll_all(std::chrono::steady_clock::now(), 0);
-  heed_all();
+  for (int round = 0; round < 2; ++round) {
+    poll_all(std::chrono::steady_clock::now(), 0);
+    heed_all();
+  }
   read_all();
   forget_the_gone();
 }
