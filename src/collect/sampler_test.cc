@@ -283,7 +283,7 @@ TEST_F(SamplerTest, TheSourceHandsInEachReportOnceAndCountsLosses) {
   driver->hang();
   clock_->advance(seconds(1));
   sampler->wake();
-  driver->wait_until_hanging();
+  driver->wait_until_hanging(2);
   clock_->advance(milliseconds(2600));
   source.feed(clock_->now(), intake);
   EXPECT_EQ(intake.samples[0].gpu_utilization.error(), Missing::kStale);

@@ -94,9 +94,10 @@ class FakeDriver : public std::enable_shared_from_this<FakeDriver> {
   void have_events() {
     locked([&] { has_events_ = true; });
   }
-  void wait_until_hanging() {
+  /// Until so many threads are held up.
+  void wait_until_hanging(int threads = 1) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return hanging_; });
+    changed_.wait(lock, [&] { return hanging_ >= threads; });
   }
 
   int opens() {
@@ -148,10 +149,12 @@ class FakeDriver : public std::enable_shared_from_this<FakeDriver> {
   Result<DeviceSample> do_sample(const std::string& uuid) {
     std::unique_lock lock(mutex_);
     const auto is_hung = [&] { return hung_ && (hung_uuid_.empty() || hung_uuid_ == uuid); };
-    hanging_ = hanging_ || is_hung();
-    changed_.notify_all();
-    changed_.wait(lock, [&] { return !is_hung(); });
-    hanging_ = hanging_ && hung_;
+    if (is_hung()) {
+      ++hanging_;
+      changed_.notify_all();
+      changed_.wait(lock, [&] { return !is_hung(); });
+      --hanging_;
+    }
     clock_->advance(takes_);
     const auto found = answers_.find(uuid);
     return found == answers_.end() ? Result<DeviceSample>(sample_with(50)) : found->second;
@@ -182,7 +185,7 @@ class FakeDriver : public std::enable_shared_from_this<FakeDriver> {
   bool list_hung_ = false;
   std::atomic<bool> has_events_ = false;
   std::vector<Event> events_;
-  bool hanging_ = false;
+  int hanging_ = 0;
   int opens_ = 0;
   int closes_ = 0;
 };
