@@ -14,6 +14,10 @@
 #include "base/shared_library.h"
 #include "collect/nvml_library.h"
 
+#ifndef FAKE_NVML
+#define FAKE_NVML "fake_nvml/libnvidia-ml.so.1"  // the build says where the double is
+#endif
+
 namespace gpuvigil::testing {
 
 /// The fake driver library and the scenario that it plays; tests/doubles/nvml/README.md.
