@@ -8,7 +8,7 @@
 //   --path       "{n}" in it becomes a number that grows with each request, from --from on
 //   --schedstat  of the server's tasks whose CPU time is counted
 //   --fresh      counts only answers whose "seq" is another than that of the answer before: those
-//                that were made from a new frame
+//                that were made from a new frame; the CPU time is the median of theirs
 //
 // Prints one line of JSON: the median round trip, the CPU time of the server for each request, and
 // the length of the last reply.
@@ -113,6 +113,7 @@ class Connection {
 struct Outcome {
   std::size_t requests = 0;
   std::vector<std::int64_t> round_trips;
+  std::vector<std::int64_t> cpu_times;  ///< Of each answer from a new frame.
   std::size_t reply_bytes = 0;
 };
 
@@ -124,27 +125,45 @@ std::string_view seq_of(std::string_view reply) {
   return rest.substr(0, rest.find_first_not_of("0123456789"));
 }
 
-/// One connection. Fresh: until there are `count` answers from new frames.
-Outcome run_one(Connection& connection, Requests& requests, std::size_t count, bool fresh) {
+/// One connection, `count` requests.
+Outcome run_one(Connection& connection, Requests& requests, std::size_t count) {
+  Outcome outcome;
+  outcome.round_trips.reserve(count);
+  for (; outcome.requests < count; ++outcome.requests) {
+    const std::string_view request = requests.next();
+    const std::int64_t began = now_ns();
+    connection.send(request);
+    while (!connection.receive()) {
+    }
+    outcome.round_trips.push_back(now_ns() - began);
+  }
+  outcome.reply_bytes = connection.reply().size();
+  return outcome;
+}
+
+/// One connection, until there are `count` answers from new frames. `schedstats` stand still while
+/// the server waits for us.
+Outcome run_fresh(Connection& connection, Requests& requests, std::size_t count,
+                  const std::vector<std::string>& schedstats) {
   Outcome outcome;
   std::string last_seq;
   outcome.round_trips.reserve(count);
   while (outcome.round_trips.size() < count) {
     const std::string_view request = requests.next();
+    const std::int64_t cpu_before = cpu_ns(schedstats);
     const std::int64_t began = now_ns();
     connection.send(request);
     while (!connection.receive()) {
     }
     const std::int64_t took = now_ns() - began;
     ++outcome.requests;
-    if (fresh) {
-      const std::string_view seq = seq_of(connection.reply());
-      if (seq == last_seq) continue;
-      const bool is_first = last_seq.empty();
-      last_seq = seq;
-      if (is_first) continue;
-    }
+    const std::string_view seq = seq_of(connection.reply());
+    const bool is_first = last_seq.empty();
+    if (seq == last_seq) continue;
+    last_seq = seq;
+    if (is_first) continue;
     outcome.round_trips.push_back(took);
+    outcome.cpu_times.push_back(cpu_ns(schedstats) - cpu_before);
   }
   outcome.reply_bytes = connection.reply().size();
   return outcome;
@@ -192,7 +211,8 @@ int run(const Arguments& given) {
     connections.push_back(std::make_unique<Connection>(port));
   }
   const auto measure = [&](std::size_t n) {
-    return connections.size() == 1 ? run_one(*connections.front(), requests, n, fresh)
+    if (fresh) return run_fresh(*connections.front(), requests, n, schedstats);
+    return connections.size() == 1 ? run_one(*connections.front(), requests, n)
                                    : run_many(connections, requests, n);
   };
   const auto warm_up = std::min(given.number("--warm-up", kWarmUp), static_cast<long>(count));
@@ -201,12 +221,13 @@ int run(const Arguments& given) {
   const std::int64_t began = now_ns();
   Outcome outcome = measure(count);
   const std::int64_t took = now_ns() - began;
-  const std::int64_t cpu = cpu_ns(schedstats) - cpu_before;
   const auto n = static_cast<double>(outcome.requests);
+  const double cpu = fresh ? static_cast<double>(percentile(outcome.cpu_times, 0.5))
+                           : static_cast<double>(cpu_ns(schedstats) - cpu_before) / n;
   std::printf(
       "{\"requests\":%zu,\"round_trip_ns\":%ld,\"wall_ns\":%.1f,\"cpu_ns\":%.1f,\"bytes\":%zu}\n",
       outcome.requests, percentile(outcome.round_trips, 0.5), static_cast<double>(took) / n,
-      static_cast<double>(cpu) / n, outcome.reply_bytes);
+      cpu, outcome.reply_bytes);
   return 0;
 }
 

@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "early_child.h"
 #include "gpuvigil/gpuvigil.h"
 #include "testing_server.h"
 
@@ -30,6 +31,7 @@ extern "C" const char* __tsan_default_options() {  // NOLINT(bugprone-reserved-i
 namespace gpuvigil {
 namespace {
 
+using testing::EarlyChild;
 using testing::Folder;
 using ::testing::HasSubstr;
 using testing::kPatienceMs;
@@ -37,15 +39,17 @@ using testing::LiveProfile;
 
 constexpr unsigned kPatience = kPatienceMs;
 
+gpuvigil_client* open_at(const std::string& path) {
+  const gpuvigil_options options{sizeof(gpuvigil_options), path.c_str()};
+  return gpuvigil_open(&options);
+}
+
 /// The client opened towards a place of our own; closed with the test.
 class ClientTest : public ::testing::Test {
  protected:
   ~ClientTest() override { gpuvigil_close(client_); }
 
-  gpuvigil_client* open() const {
-    const gpuvigil_options options{sizeof(gpuvigil_options), path_.c_str()};
-    return gpuvigil_open(&options);
-  }
+  gpuvigil_client* open() const { return open_at(path_); }
   [[nodiscard]] std::string why() const {
     std::array<char, 200> text{};
     (void)gpuvigil_get_state(client_, text.data(), text.size());
@@ -169,26 +173,26 @@ TEST_F(ClientTest, BadArgumentsAreRefusedAndCounted) {
   EXPECT_TRUE(found);
 }
 
-TEST_F(ClientTest, WhatHasNoRoomCountsUnderOtherAndTotalsStayExact) {
-  // The child would be left with a lock of the sanitizer's allocator that is still in use, as that
-  // of GCC 12 knows nothing of fork(): forker.c is for what is special there.
-  ASSERT_EQ(gpuvigil_flush(client_, kPatience), 0);
+TEST(Client, WhatHasNoRoomCountsUnderOtherAndTotalsStayExact) {
   constexpr std::uint64_t kKernels = 3000;
+  const Folder folder;
+  const std::string path = folder / "agent.sock";
   // In a child, whose table of kernels is its own.
-  EXPECT_EQ(in_child([&] {
-              open();
-              for (std::uint64_t i = 0; i < kKernels; ++i) {
-                const std::string name = "many" + std::to_string(i);
-                gpuvigil_handle* const kernel = gpuvigil_kernel(client_, name.c_str(), 2);
-                // Far apart, so that the pages of sketches run out before the kernels do.
-                for (const std::uint64_t ns : {10U, 10'000U, 10'000'000U}) {
-                  gpuvigil_record(kernel, ns, GPUVIGIL_NO_MEMORY);
-                }
-              }
-              return gpuvigil_flush(client_, kPatience);
-            }),
-            0);
-  const auto frame = server_->frame_with_calls(3 * kKernels);
+  EarlyChild child([&] {
+    gpuvigil_client* const client = open_at(path);
+    for (std::uint64_t i = 0; i < kKernels; ++i) {
+      const std::string name = "many" + std::to_string(i);
+      gpuvigil_handle* const kernel = gpuvigil_kernel(client, name.c_str(), 2);
+      // Far apart, so that the pages of sketches run out before the kernels do.
+      for (const std::uint64_t ns : {10U, 10'000U, 10'000'000U}) {
+        gpuvigil_record(kernel, ns, GPUVIGIL_NO_MEMORY);
+      }
+    }
+    ::_exit(gpuvigil_flush(client, kPatience));
+  });
+  LiveProfile server(path);
+  EXPECT_EQ(child.finish(), 0);
+  const auto frame = server.frame_with_calls(3 * kKernels);
   std::uint64_t calls = 0;
   std::uint64_t sum = 0;
   for (const KernelRow& row : frame->kernels) {
@@ -267,20 +271,19 @@ TEST_F(ClientTest, ForksWhileThreadsRecordNeverHang) {
   for (std::thread& thread : threads) thread.join();
 }
 
-TEST_F(ClientTest, AProgramThatIsKilledLosesOnlyWhatWasNotPublished) {
-  ASSERT_EQ(gpuvigil_flush(client_, kPatience), 0);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    open();
-    gpuvigil_handle* const kernel = gpuvigil_kernel(client_, "killed", 0);
+TEST(Client, AProgramThatIsKilledLosesOnlyWhatWasNotPublished) {
+  const Folder folder;
+  const std::string path = folder / "agent.sock";
+  EarlyChild child([&] {
+    gpuvigil_client* const client = open_at(path);
+    gpuvigil_handle* const kernel = gpuvigil_kernel(client, "killed", 0);
     for (int i = 0; i < 1000; ++i) gpuvigil_record(kernel, 10, GPUVIGIL_NO_MEMORY);
-    if (gpuvigil_flush(client_, kPatience) == 0) ::raise(SIGKILL);
+    if (gpuvigil_flush(client, kPatience) == 0) ::raise(SIGKILL);
     ::_exit(1);
-  }
-  int status = 0;
-  ASSERT_EQ(::waitpid(child, &status, 0), child);
-  EXPECT_TRUE(WIFSIGNALED(status));
-  EXPECT_EQ(LiveProfile::row_of(*server_->frame_with_calls(1000), "killed").counters.calls, 1000U);
+  });
+  LiveProfile server(path);
+  EXPECT_EQ(child.finish(), -SIGKILL);
+  EXPECT_EQ(LiveProfile::row_of(*server.frame_with_calls(1000), "killed").counters.calls, 1000U);
 }
 
 TEST_F(ClientTest, ThreadsThatComeAndGoShareShards) {

@@ -4,19 +4,20 @@
 #include <chrono>
 #include <cstdlib>
 #include <functional>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
 #include <poll.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 extern "C" {
 #include "agent.h"
 }
+#include "early_child.h"
 #include "profile/agent_socket.h"
 #include "profile/segment_reader.h"
 #include "testing_server.h"
@@ -31,6 +32,7 @@ extern "C" const char* __tsan_default_options() {  // NOLINT(bugprone-reserved-i
 namespace gpuvigil {
 namespace {
 
+using testing::EarlyChild;
 using testing::Folder;
 using testing::LiveProfile;
 
@@ -42,24 +44,20 @@ constexpr agent_plan kPlan{.writer = "cuda", .features = kEverything, .flush_ms 
 /// Runs an agent in a child, as there is one a process; what the server then knows is looked at.
 class AgentCoreTest : public ::testing::Test {
  protected:
-  /// The child's exit code; it ends by exit().
+  /// The child's exit code; once a test. The server is there when the child begins.
   int in_child(const std::function<void()>& work) {
-    const pid_t child = ::fork();
-    if (child == 0) {
+    EarlyChild child([&] {
       ::setenv("GPUVIGIL_SOCKET", path_.c_str(), 1);
       ::unsetenv("GPUVIGIL_AGENT");
-      ::alarm(60);
       work();
-      std::exit(0);
-    }
-    int status = 0;
-    EXPECT_EQ(::waitpid(child, &status, 0), child);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+    });
+    server_.emplace(path_);
+    return child.finish();
   }
 
   const Folder folder_;
   const std::string path_ = folder_ / "agent.sock";
-  LiveProfile server_{path_};
+  std::optional<LiveProfile> server_;
 };
 
 /// Counts under one lock as many as a buffer of a driver holds.
@@ -108,7 +106,7 @@ TEST_F(AgentCoreTest, WhatIsCountedArrivesWithTheLastFlush) {
               count(AGENT_NONE, device, 3, now, 100);  // no room
             }),
             0);
-  const auto frame = server_.frame_with_calls(4010);
+  const auto frame = server_->frame_with_calls(4010);
   std::uint64_t kernels = 0;
   std::uint64_t copies = 0;
   for (const KernelRow& row : frame->kernels) {
@@ -156,17 +154,16 @@ TEST_F(AgentCoreTest, AChildOfAWatchedProgramIsSilent) {
               const std::uint32_t series = agent_series("k", GPUVIGIL_KIND_COMPUTE, 0);
               count(series, device, 5, agent_now() - 1000, 10);
               agent_hold();  // as if another thread were counting
-              if (in_child([&] {
-                    if (agent_is_on() || agent_start(&kPlan)) std::_Exit(1);
-                  }) != 0) {
-                std::_Exit(2);
-              }
+              EarlyChild forked([] {
+                if (agent_is_on() || agent_start(&kPlan)) std::_Exit(1);
+              });
+              if (forked.finish() != 0) std::_Exit(2);
               agent_release();
               count(series, device, 5, agent_now() - 1000, 10);
             }),
             0);
-  EXPECT_EQ(LiveProfile::row_of(*server_.frame_with_calls(10), "k").counters.calls, 10U);
-  EXPECT_EQ(server_.stats().attached, 1U);
+  EXPECT_EQ(LiveProfile::row_of(*server_->frame_with_calls(10), "k").counters.calls, 10U);
+  EXPECT_EQ(server_->stats().attached, 1U);
 }
 
 TEST_F(AgentCoreTest, TheEnvironmentSwitchesItOff) {
@@ -175,7 +172,7 @@ TEST_F(AgentCoreTest, TheEnvironmentSwitchesItOff) {
               if (agent_is_wanted() || agent_start(&kPlan) || agent_is_on()) std::_Exit(1);
             }),
             0);
-  EXPECT_EQ(server_.stats().attached, 0U);
+  EXPECT_EQ(server_->stats().attached, 0U);
 }
 
 /// What of an agent in a child its segment tells in the end.
@@ -184,16 +181,11 @@ SegmentDelta told_by(const std::function<void()>& work) {
   const std::string path = folder / "agent.sock";
   auto socket = AgentSocket::open(path);
   EXPECT_TRUE(socket) << socket.error().message;
-  const pid_t child = ::fork();
-  if (child == 0) {
+  EarlyChild child([&] {
     ::setenv("GPUVIGIL_SOCKET", path.c_str(), 1);
-    ::alarm(60);
     work();
-    std::exit(0);
-  }
-  int status = 0;
-  EXPECT_EQ(::waitpid(child, &status, 0), child);
-  EXPECT_EQ(status, 0);
+  });
+  EXPECT_EQ(child.finish(), 0);
   auto peer = socket->accept();
   EXPECT_TRUE(peer && *peer);
   auto memory = receive_segment((*peer)->socket.get());
