@@ -226,8 +226,8 @@ int run(const Arguments& given) {
                            : static_cast<double>(cpu_ns(schedstats) - cpu_before) / n;
   std::printf(
       "{\"requests\":%zu,\"round_trip_ns\":%ld,\"wall_ns\":%.1f,\"cpu_ns\":%.1f,\"bytes\":%zu}\n",
-      outcome.requests, percentile(outcome.round_trips, 0.5), static_cast<double>(took) / n,
-      cpu, outcome.reply_bytes);
+      outcome.requests, percentile(outcome.round_trips, 0.5), static_cast<double>(took) / n, cpu,
+      outcome.reply_bytes);
   return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <compare>
+#include <utility>
 
 #include "base/assert.h"
 #include "base/glob.h"
@@ -51,37 +52,35 @@ bool by_percentile(KernelSort by) {
   return by == KernelSort::kP50Time || by == KernelSort::kP95Time || by == KernelSort::kP99Time;
 }
 
-/// The page of `chosen` (ascending indices of rows) that was asked for. Ties go by name, then kind,
-/// always ascending: the order is total, so pages never overlap.
-std::vector<std::uint32_t> page_of(std::span<const KernelRow> rows, const KernelQuery& query,
-                                   std::span<const std::uint32_t> chosen) {
+/// A row and what it is sorted by. Ties go by name, then kind, as rows do, always ascending: the
+/// order is total, so pages never overlap.
+struct Keyed {
+  std::uint64_t key;
+  std::uint32_t row;
+  auto operator<=>(const Keyed&) const = default;
+};
+
+Keyed keyed_by(const KernelQuery& query, const KernelRow& row, std::uint32_t index) {
+  const std::uint64_t key = sort_key(row, query.sort_by);
+  return {query.descending ? ~key : key, index};
+}
+
+/// The page of `chosen` (by ascending row) that was asked for.
+std::vector<std::uint32_t> page_of(const KernelQuery& query, std::vector<Keyed> chosen) {
   const std::size_t first = std::min(query.offset, chosen.size());
   const std::size_t left = chosen.size() - first;
   const std::size_t count = query.limit == 0 ? left : std::min(query.limit, left);
-  if (query.sort_by == KernelSort::kName) {
-    if (!query.descending) return {chosen.begin() + first, chosen.begin() + first + count};
-    return {chosen.rbegin() + first, chosen.rbegin() + first + count};
-  }
-  struct Keyed {
-    std::uint64_t key;
-    std::uint32_t row;
-    auto operator<=>(const Keyed&) const = default;
-  };
-  std::vector<Keyed> keyed;
-  keyed.reserve(chosen.size());
-  for (const std::uint32_t row : chosen) {
-    const std::uint64_t key = sort_key(rows[row], query.sort_by);
-    keyed.push_back({query.descending ? ~key : key, row});
-  }
-  const auto begin = keyed.begin() + static_cast<std::ptrdiff_t>(first);
+  const auto begin = chosen.begin() + static_cast<std::ptrdiff_t>(first);
   const auto end = begin + static_cast<std::ptrdiff_t>(count);
   // A heap is the faster way to a few of many, but slow for pages that are far away.
   constexpr std::size_t kFew = 128;
-  if (first + count <= kFew) {
-    std::partial_sort(keyed.begin(), end, keyed.end());
+  if (query.sort_by == KernelSort::kName) {
+    if (query.descending) std::ranges::reverse(chosen);
+  } else if (first + count <= kFew) {
+    std::partial_sort(chosen.begin(), end, chosen.end());
   } else {
-    std::nth_element(keyed.begin(), begin, keyed.end());
-    std::partial_sort(begin, end, keyed.end());
+    std::nth_element(chosen.begin(), begin, chosen.end());
+    std::partial_sort(begin, end, chosen.end());
   }
   std::vector<std::uint32_t> page;
   page.reserve(count);
@@ -149,19 +148,33 @@ KernelList query_kernels(const Frame& frame, const KernelQuery& query,
   };
   const std::uint64_t min_calls = std::max<std::uint64_t>(query.min_calls, 1);
   std::uint64_t all_time = 0;
-  std::vector<std::uint32_t> chosen;
+  // What a new frame holds is in no cache yet: one pass, where the keys are there already and
+  // looking at names does not fill the caches meanwhile.
+  const bool keys_later = by_percentile(query.sort_by) || !globs.empty();
+  std::vector<Keyed> chosen;
   chosen.reserve(rows.size());
   for (std::uint32_t i = 0; i < rows.size(); ++i) {
-    if (!matches(query.kind, rows[i].kind)) continue;
-    all_time += rows[i].counters.sum_ns;
-    if (rows[i].counters.calls >= min_calls && name_matches(i)) chosen.push_back(i);
+    const KernelRow& row = rows[i];
+    if (!matches(query.kind, row.kind)) continue;
+    all_time += row.counters.sum_ns;
+    if (row.counters.calls < min_calls || !name_matches(i)) continue;
+    chosen.push_back(keys_later ? Keyed{0, i} : keyed_by(query, row, i));
   }
 
-  if (by_percentile(query.sort_by)) complete(candidates, chosen, lookup);
-  const std::vector<std::uint32_t> page = page_of(rows, query, chosen);
+  if (by_percentile(query.sort_by)) {
+    std::vector<std::uint32_t> all;
+    all.reserve(chosen.size());
+    for (const Keyed& one : chosen) all.push_back(one.row);
+    complete(candidates, all, lookup);
+  }
+  if (keys_later) {
+    for (Keyed& one : chosen) one = keyed_by(query, rows[one.row], one.row);
+  }
+  const std::size_t total = chosen.size();
+  const std::vector<std::uint32_t> page = page_of(query, std::move(chosen));
   complete(candidates, page, lookup);
 
-  KernelList list{.rows = {}, .total_kernels = chosen.size(), .window = candidates.window()};
+  KernelList list{.rows = {}, .total_kernels = total, .window = candidates.window()};
   list.rows.reserve(page.size());
   for (const std::uint32_t i : page) list.rows.push_back(to_stats(candidates, i, all_time));
   return list;
