@@ -110,7 +110,7 @@ static double median(double* values) {
 }
 
 static uint64_t iterate(cupti_next_record next, uint8_t* buffer) {
-  cuda_reader reader = cuda_reader_open(next, buffer, VALID);
+  cuda_reader reader = cuda_reader_open(next, NULL, buffer, VALID);
   uint64_t sum = 0;
   const void* record = NULL;
   while ((record = cuda_reader_next(&reader)) != NULL) sum += cuda_record_kind(record);

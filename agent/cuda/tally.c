@@ -32,6 +32,7 @@ typedef struct transfer {
 static uint32_t device_index[CUDA_MAX_DEVICES];  // 1 + index; 0: not asked yet
 static uint32_t detail_turn;
 static cuda_memory memory;
+static cuda_strides strides;
 static transfer transfers[256];
 
 static uint32_t index_of(uint32_t device) {
@@ -202,9 +203,9 @@ static pass begin_pass(void) {
 }
 
 void cuda_tally_buffer(cupti_next_record next, uint8_t* buffer, size_t valid) {
-  cuda_reader reader = cuda_reader_open(next, buffer, valid);
   const void* record = NULL;
   agent_hold();
+  cuda_reader reader = cuda_reader_open(next, &strides, buffer, valid);
   const pass p = begin_pass();
   while ((record = cuda_reader_next(&reader)) != NULL) count_record(record, &p);
   agent_release();
@@ -216,7 +217,7 @@ void cuda_tally_buffer(cupti_next_record next, uint8_t* buffer, size_t valid) {
 }
 
 void cuda_tally_lost(cupti_next_record next, uint8_t* buffer, size_t valid) {
-  cuda_reader reader = cuda_reader_open(next, buffer, valid);
+  cuda_reader reader = cuda_reader_open(next, NULL, buffer, valid);
   const void* record = NULL;
   uint64_t lost = 0;
   while ((record = cuda_reader_next(&reader)) != NULL) {
