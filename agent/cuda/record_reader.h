@@ -71,6 +71,20 @@ static inline const void* cuda_reader_next(cuda_reader* reader) {
   return next;
 }
 
+/// The record behind `record`, which the reader gave or this did, when it is of the same kind and
+/// what was learned leads to it; else NULL. The reader does not move: see cuda_reader_move().
+static inline const void* cuda_reader_peek(const cuda_reader* reader, const void* record) {
+  const uint8_t* const next = (const uint8_t*)record + reader->stride;
+  if (reader->stride == 0 || next > reader->last_start) return NULL;
+  return cuda_record_kind(next) == cuda_record_kind(record) ? next : NULL;
+}
+
+/// Goes on to a record that cuda_reader_peek() gave, `records` further.
+static inline void cuda_reader_move(cuda_reader* reader, const void* record, uint64_t records) {
+  reader->at = (uint8_t*)reader->buffer + ((const uint8_t*)record - reader->buffer);
+  reader->records += records;
+}
+
 #ifdef __cplusplus
 }
 #endif
