@@ -54,7 +54,8 @@ TEST(Budget, StepsDownBeforeItIsUsedUp) {
   f({81, 50, 81}, {1, 1, 2});
   f({400}, {2});
   f({400, 400, 400, 400}, {2, 4, 5, 5});
-  f({81, 81, 81, 81, 81, 81}, {1, 2, 3, 4, 5, 5});
+  f({81, 81, 81, 81, 99, 99}, {1, 2, 3, 4, 4, 4});  // it goes on counting within its budget
+  f({81, 81, 81, 81, 101, 81}, {1, 2, 3, 4, 5, 5});
   static_assert(BUDGET_LEVELS == 6U);
   EXPECT_EQ(gpuvigil_budget_levels[0].detail, GPUVIGIL_DETAIL_FULL);
   EXPECT_EQ(gpuvigil_budget_levels[BUDGET_LEVELS - 1].detail, GPUVIGIL_DETAIL_OFF);
