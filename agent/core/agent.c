@@ -14,6 +14,7 @@
 #include "budget.h"
 #include "extras.h"
 #include "keep.h"
+#include "launch.h"
 #include "link.h"
 #include "log.h"
 #include "series.h"
@@ -25,7 +26,6 @@
 #define BUDGET_MS 1000U
 #define EXIT_MS 2000U
 #define STACK_BYTES (256U * 1024U)
-#define MAX_DURATION (UINT64_C(1) << 50U)
 #define SECOND_NS UINT64_C(1000000000)
 
 #define GET(place) __atomic_load_n(&(place), __ATOMIC_RELAXED)
@@ -246,27 +246,70 @@ void agent_release(void) {
   gpuvigil_shard_release();
 }
 
-void agent_count(const agent_execution* one) {
-  if (one->series == AGENT_NONE) {
+void agent_launch_renew(agent_launch* launch) {
+  if (launch->series == AGENT_NONE || gpuvigil_shard_shared == NULL) return;
+  launch->row = gpuvigil_shard_shared->cells[launch->series];
+  launch->range = launch->row != NULL ? gpuvigil_shard_extremes(launch->row) : NULL;
+}
+
+agent_launch agent_launch_of(const agent_execution* like) {
+  agent_launch launch = {.series = like->series, .kind = like->kind};
+  if (like->series == AGENT_NONE) return launch;
+  launch.busy = agent_busy_of(gpuvigil_tables_busy(like->device), agent_kind_is_kernel(like->kind));
+  if (like->is_detail) {
+    launch.stream = gpuvigil_tables_stream(like);
+    launch.shape = gpuvigil_tables_shape(like);
+  }
+  agent_launch_renew(&launch);
+  return launch;
+}
+
+void agent_busy_tell(agent_busy* busy, uintptr_t whose, uint64_t start_ns, uint64_t end_ns) {
+  busy_pair* const pair = (busy_pair*)(busy->whose & ~(uintptr_t)1);
+  if (pair != NULL) {
+    gpuvigil_busy_end(&busy->batch);
+    if ((busy->whose & 1U) != 0) gpuvigil_busy_add_batch(&pair->kernels, &busy->batch);
+    gpuvigil_busy_add_batch(&pair->all, &busy->batch);
+  }
+  busy->whose = whose;
+  gpuvigil_busy_begin(&busy->batch, start_ns, end_ns);
+}
+
+void agent_launch_count_any(agent_launch* launch, agent_busy* busy, uint64_t start_ns,
+                            uint64_t end_ns, bool is_detail) {
+  if (launch->series == AGENT_NONE) {
     agent_lose(GPUVIGIL_LOSS_UNCOUNTED, 1);
     return;
   }
-  const uint64_t length = one->end_ns - one->start_ns;
-  if (one->start_ns == 0 || one->end_ns < one->start_ns || length >= MAX_DURATION) {
-    agent_count_untimed(one->series, 1);
+  const uint64_t length = end_ns - start_ns;
+  if (start_ns == 0 || end_ns < start_ns || length >= AGENT_LONGEST_NS) {
+    agent_count_untimed(launch->series, 1);
     return;
   }
-  const execution counted = {.id = one->series,
+  const execution counted = {.id = launch->series,
                              .duration_ns = length,
                              .memory_bytes = GPUVIGIL_NO_MEMORY,
-                             .start_ns = one->start_ns,
-                             .end_ns = one->end_ns};
+                             .start_ns = start_ns,
+                             .end_ns = end_ns};
   if (!gpuvigil_shard_record_held(&counted)) {
     agent_lose(GPUVIGIL_LOSS_UNCOUNTED, 1);
     return;
   }
-  gpuvigil_tables_count(one);
-  if (one->is_detail) gpuvigil_tables_count_detail(one);
+  agent_launch_renew(launch);
+  agent_launch_count_beside(launch, busy, start_ns, end_ns, is_detail);
+}
+
+void agent_count(const agent_execution* one) {
+  const bool is_timed = one->start_ns != 0 && one->end_ns >= one->start_ns &&
+                        one->end_ns - one->start_ns < AGENT_LONGEST_NS;
+  // What has no times is in no table either, and takes no room there.
+  agent_execution like = *one;
+  like.is_detail = one->is_detail && is_timed;
+  agent_launch launch = agent_launch_of(&like);
+  agent_busy busy;
+  busy.whose = 0;
+  agent_launch_count(&launch, &busy, one->start_ns, one->end_ns, like.is_detail);
+  agent_busy_tell(&busy, 0, 0, 0);
 }
 
 void agent_lose(uint32_t loss, uint64_t calls) {

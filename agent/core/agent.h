@@ -29,6 +29,9 @@
 /// No device, series or shape.
 #define AGENT_NONE UINT32_MAX
 
+/// An execution that is as long or longer has no times.
+#define AGENT_LONGEST_NS (UINT64_C(1) << 50U)
+
 /// What one agent is. Has to stay as it is for ever.
 typedef struct agent_plan {
   const char* writer;  ///< "cuda", "opencl"

@@ -125,12 +125,10 @@ static void write_status(gpuvigil_segment_status* status) {
 static void publish(unsigned char* segment) {
   gpuvigil_segment_header* const header = (void*)segment;
   write_untimed();
-  gpuvigil_shard_hold();
   write_shapes(segment);
   write_streams(segment);
   write_devices(segment);
   write_status(&header->status);
-  gpuvigil_shard_release();
 }
 
 void gpuvigil_extras_start(const agent_plan* plan) {

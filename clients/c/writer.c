@@ -230,7 +230,7 @@ static void publish_extremes(gpuvigil_segment_row* row, const cell* c) {
   const uint64_t largest = GET(c->largest_memory_bytes);
   if (largest > row->largest_memory_bytes) SET(row->largest_memory_bytes, largest);
   for (size_t i = 0; i < 2; ++i) {
-    const extremes* const range = &c->extremes[i];
+    const cell_range* const range = &c->extremes[i];
     if (__atomic_load_n(&range->epoch, __ATOMIC_ACQUIRE) < first_epoch) continue;
     const uint64_t lowest = GET(range->min_ns);
     const uint64_t highest = GET(range->max_ns);
@@ -244,8 +244,8 @@ static void publish_extremes(gpuvigil_segment_row* row, const cell* c) {
   }
 }
 
-static uint64_t publish_pages(gpuvigil_segment_row* row, uint32_t id, const cell* c, taken* seen,
-                              bool is_kept) {
+static uint64_t publish_pages(gpuvigil_segment_row* row, uint32_t id, const cell* c,
+                              cell_taken* seen, bool is_kept) {
   uint64_t calls = 0;
   for (uint32_t page = 0; page < GPUVIGIL_SKETCH_PAGES; ++page) {
     const gpuvigil_segment_page* const counted = __atomic_load_n(&c->pages[page], __ATOMIC_ACQUIRE);
@@ -259,8 +259,8 @@ static uint64_t publish_pages(gpuvigil_segment_row* row, uint32_t id, const cell
 
 static void publish_cell(shard* s, uint32_t id, const cell* c, bool is_shared) {
   const uint64_t calls = __atomic_load_n(&c->calls, __ATOMIC_ACQUIRE);
-  if (s->taken[id] == NULL) s->taken[id] = calloc(1, sizeof(taken));
-  taken* const seen = s->taken[id];
+  if (s->taken[id] == NULL) s->taken[id] = calloc(1, sizeof(cell_taken));
+  cell_taken* const seen = s->taken[id];
   if (seen == NULL || calls == seen->counters.calls) return;
   gpuvigil_segment_row* const row = entry(&layout.rows, id);
   const bool is_kept = is_shared || row->calls < MAX_CALLS_ALONE;
@@ -377,12 +377,17 @@ void gpuvigil_writer_publish(bool is_shared) {
   // Acquire, so that nothing below is seen before the number is odd.
   __atomic_exchange_n(&h->flush_seq, ++flush_seq, __ATOMIC_ACQ_REL);
   const uint64_t now = now_ns();
+  // An agent counts without atomics while it holds.
+  if (extras->publish != NULL) gpuvigil_shard_hold();
   next_first_epoch = gpuvigil_shard_new_epoch();
   publish_shards(is_shared);
   for (uint32_t i = 0; i < GPUVIGIL_LOSSES; ++i) {
     ADD(h->losses[i], take(&losses[i], &losses_taken[i]));
   }
-  if (extras->publish != NULL) extras->publish(segment);
+  if (extras->publish != NULL) {
+    extras->publish(segment);
+    gpuvigil_shard_release();
+  }
   SET(h->flushed_at_ns, now);
   __atomic_store_n(&h->flush_seq, ++flush_seq, __ATOMIC_RELEASE);
 }

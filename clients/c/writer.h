@@ -15,7 +15,8 @@ typedef struct writer_extras {
   uint32_t features;   ///< GPUVIGIL_SEGMENT_HAS_*
   /// A segment begins: says where tables are, the first of them at `end`, EXTRA_BYTES in all.
   void (*lay_out)(gpuvigil_segment_header* header, uint32_t end);
-  /// Writes what is not series; within a flush, after the series.
+  /// Writes what is not series; within a flush, after the series, between gpuvigil_shard_hold() and
+  /// _release(), as are the series of who has this.
   void (*publish)(unsigned char* segment);
 } writer_extras;
 

@@ -250,10 +250,10 @@ typedef struct gpuvigil_welcome {
 
 /// The bucket of a duration.
 static inline uint32_t gpuvigil_sketch_bucket(uint64_t ns) {
-  if (ns < 64) return (uint32_t)ns;
-  const unsigned exponent = 63U - (unsigned)__builtin_clzll(ns);
-  if (exponent >= 38) return GPUVIGIL_SKETCH_BUCKETS - 1;
-  return 64U + (exponent - 6U) * 32U + ((uint32_t)(ns >> (exponent - 5U)) & 31U);
+  if (ns >> 38U != 0) return GPUVIGIL_SKETCH_BUCKETS - 1;
+  // What is dropped below the five bits behind the highest one; nothing below 64.
+  const unsigned drop = ((unsigned)__builtin_clzll(ns | 32U) ^ 63U) - 5U;
+  return drop * 32U + (uint32_t)(ns >> drop);
 }
 
 #ifdef __cplusplus
