@@ -282,6 +282,14 @@ void add_others(CommandLine& line) {
   doctor->add_option("--config", line.doctor.config, "Configuration file (TOML)")
       ->type_name("FILE");
   doctor->add_flag("-j,--json", line.doctor.json, "Print JSON");
+  CLI::Option* const bundle =
+      doctor
+          ->add_option("--bundle", line.doctor.bundle,
+                       "Write an archive for whoever helps, without secrets, instead of printing")
+          ->type_name("FILE.tar.gz");
+  doctor->add_option("--log", line.doctor.log, "With --bundle: a file with the log")
+      ->type_name("FILE")
+      ->needs(bundle);
   doctor->callback([&line] { line.run = [&line] { return run_doctor(line.doctor); }; });
 
   CLI::App* version = line.app.add_subcommand("version", "Version and build");

@@ -64,6 +64,8 @@ struct TokenOptions {
 
 struct DoctorOptions {
   std::string config;
+  std::string bundle;  ///< An archive to write instead of printing; empty: none.
+  std::string log;     ///< For the bundle; empty: none.
   bool json = false;
 };
 

@@ -81,7 +81,10 @@ Result<Feeds> live_feeds(const Config& config, bool wants_demo,
   Feeds feeds{.samplers = {}, .sources = {}, .what = "devices"};
   // For tests, and for drivers that lie where the dynamic linker does not look.
   const char* const nvml = std::getenv("GPUVIGIL_NVML");
-  BackendOptions options{.demo = nullptr, .nvml_library = nvml == nullptr ? "" : nvml};
+  const char* const rocm_smi = std::getenv("GPUVIGIL_ROCM_SMI");
+  BackendOptions options{.demo = nullptr,
+                         .nvml_library = nvml == nullptr ? "" : nvml,
+                         .rocm_smi_library = rocm_smi == nullptr ? "" : rocm_smi};
   if (wants_demo) {
     GPUVIGIL_TRY(Demo demo, make_demo(config.demo.seed, clock->now()));
     feeds.what = "demo";

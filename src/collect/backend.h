@@ -76,6 +76,7 @@ using BackendOpener = std::function<Result<std::unique_ptr<Backend>>()>;
 struct BackendOptions {
   std::shared_ptr<const DemoMachine> demo;  ///< Null: nobody asked for the demo machine.
   std::string nvml_library;  ///< Path or name of NVIDIA's library; empty: where the system has it.
+  std::string rocm_smi_library;  ///< The same for AMD's librocm_smi64.
 };
 
 struct BackendEntry {
