@@ -54,10 +54,10 @@ class ForeignTest(unittest.TestCase):
         self.assertLess(int(packed.rsplit("\n", 1)[1]), len(plain) / 2)
         self.assertEqual(len(json.loads(packed.rsplit("\n", 1)[0])["kernels"]), 30)
 
-        head = curl("-I", f"{url}/status.js")
+        head = curl("-I", f"{url}/assets/app.js")
         tag = [line for line in head.splitlines() if line.lower().startswith("etag:")][0]
         again = curl("-o", os.devnull, "-w", "%{http_code}", "-H",
-                     f"If-None-Match: {tag.split(': ', 1)[1]}", f"{url}/status.js")
+                     f"If-None-Match: {tag.split(': ', 1)[1]}", f"{url}/assets/app.js")
         self.assertEqual(again, "304")
 
         body = '{"executions":[{"name":"from_curl","duration_ms":0.5,"device":5}]}'
