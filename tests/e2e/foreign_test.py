@@ -161,11 +161,10 @@ class BrowserTest(unittest.TestCase):
     def test_the_page_is_live_and_a_token_in_the_address_logs_in(self):
         with Server("--demo") as server, Browser() as browser:
             browser.open(server.url + "/")
-            browser.wait('data-state="live"', "gpuvigil demo GPU",
-                         "utilization of the last 2 messages")  # the stream came
+            browser.wait('data-state="live"', "None of these GPUs exists")  # the stream came
         with Server("--demo", "--auth", "token") as server, Browser() as browser:
             browser.open(server.url + "/")
-            browser.wait("Log in")  # sent there by the page itself
+            browser.wait("Log in to gpuvigil")  # sent there by the page itself
             browser.open(f"{server.url}/login#token={token('read')}")  # only '#…' is new
             page = browser.wait('data-state="live"')
             self.assertNotIn("gpuvigil_", page)

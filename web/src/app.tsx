@@ -24,11 +24,20 @@ const PAGES: Record<string, () => React.JSX.Element> = {
   '/system': SystemPage,
 };
 
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 function Page({ path }: { path: string }): React.JSX.Element {
   const { query } = usePlace();
   const device = /^\/devices\/([^/]+)$/.exec(path);
-  if (device) return <DevicePage key={path} reference={decodeURIComponent(device[1]!)} />;
-  const Known = PAGES[path.replace(/(.)\/$/, '$1')];
+  if (device) return <DevicePage key={path} reference={decoded(device[1]!)} />;
+  const plain = path.replace(/(.)\/$/, '$1');
+  const Known = Object.hasOwn(PAGES, plain) ? PAGES[plain] : undefined;
   if (Known !== undefined) return <Known />;
   return <><h1>No such page</h1><Empty>There is nothing at this address.{' '}
     <Link to={pageAddress('/', query)}>Overview</Link></Empty></>;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Numbers as people read them. Each takes a known number: what is not known goes to <Value>.
 
-const three = (value: number): string => String(Number(value.toPrecision(3)));
+// Three digits, so that numbers under one another can be compared at a glance.
+const three = (value: number): string =>
+  value >= 100 || value === 0 ? value.toFixed(0) : value.toPrecision(3);
 
 export const percent = (value: number): string =>
   `${value < 10 && value > 0 ? value.toFixed(1) : value.toFixed(0)} %`;
@@ -36,6 +38,10 @@ export function duration(ms: number): string {
   if (ms < 99_950) return `${three(ms / 1000)} s`;
   return span(ms / 1000);
 }
+
+/** The same as short as it can be, for axes. */
+export const shortDuration = (ms: number): string =>
+  duration(ms).replace(/\.(\d*?)0+ /, (_all, digits: string) => (digits === '' ? ' ' : `.${digits} `));
 
 /** A time in whole seconds. */
 export function span(seconds: number): string {

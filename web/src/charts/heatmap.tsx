@@ -5,6 +5,7 @@ import type { Device } from '@gpuvigil/client';
 import { celsius, clock, memory, percent, watts } from '../base/format';
 import { change, go, pageAddress, usePlace } from '../base/location';
 import { canvasColors, onTheme, theme } from '../base/theme';
+import { HISTORY, useOffers } from '../base/server';
 import { useView } from '../base/view';
 import { useSeries } from '../live/history';
 import { onTick } from '../live/live';
@@ -65,8 +66,9 @@ export function Heatmap({ devices }: { devices: readonly Device[] }): React.JSX.
   const { query } = usePlace();
   const view = useView();
   const name = query.get('heat') ?? FIRST;
-  const kind = KINDS[name] ?? KINDS[FIRST]!;
+  const kind = Object.hasOwn(KINDS, name) ? KINDS[name]! : KINDS[FIRST]!;
   const series = useSeries(kind.metric, view);
+  const history = useOffers(HISTORY);
   const canvas = useRef<HTMLCanvasElement>(null);
   const [readout, setReadout] = useState('');
   const height = rowHeight(devices.length);
@@ -126,7 +128,7 @@ export function Heatmap({ devices }: { devices: readonly Device[] }): React.JSX.
           onPointerMove={onMove} onPointerLeave={() => setReadout('')} />
       </div>
       <footer className="ramp"><span>{kind.ends[0]}</span><Ramp /><span>{kind.ends[1]}</span>
-        <span className="hatched">not seen</span></footer>
+        <span className="hatched">not seen{!history && ': this page keeps what it has watched'}</span></footer>
     </section>
   );
 }

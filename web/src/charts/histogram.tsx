@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How long executions took, on a logarithmic axis, with the percentiles marked.
 import type { KernelDetail } from '@gpuvigil/client';
-import { count, duration } from '../base/format';
+import { count, duration, shortDuration } from '../base/format';
 
 const WIDTH = 520;
 const HEIGHT = 120;
@@ -66,7 +66,7 @@ export function Histogram({ kernel }: { kernel: KernelDetail }): React.JSX.Eleme
         <g key={at} className="tick">
           <line x1={x(at)} x2={x(at)} y1={14} y2={HEIGHT + 14} />
           <text x={Math.min(Math.max(x(at), 14), WIDTH - 18)} y={HEIGHT + 28} textAnchor="middle">
-            {duration(10 ** at)}</text>
+            {shortDuration(10 ** at)}</text>
         </g>))}
       {counts.map((n, i) => n > 0 && (
         <rect key={i} x={i * step + 0.5} width={step - 1}

@@ -62,6 +62,10 @@ class Plot {
   readonly #many: boolean;
   readonly #bands = new Bands();
   #range: [number, number] = [0, 1];
+  /** The time that keys have chosen, in seconds; it stays while the picture moves on. */
+  #chosen: [number, number] | null = null;
+  /** Where keys have put the cursor. */
+  #held: number | null = null;
 
   constructor(host: HTMLElement, readout: HTMLElement, private shown: () => Shown) {
     this.#host = host;
@@ -90,6 +94,7 @@ class Plot {
       ? this.#bands.lines(columns, props.devices, props.devices.join())
       : props.devices.map((index) => toLine(columns.devices.get(index), times.length));
     this.#plot.setData([times, ...lines] as uPlot.AlignedData);
+    if (this.#held !== null) this.#showChosen();
     this.read();
   }
 
@@ -114,28 +119,42 @@ class Plot {
   step(by: number, select: boolean): void {
     const times = this.#plot.data[0]!;
     if (times.length === 0) return;
-    const now = this.#plot.cursor.idx ?? times.length - 1;
+    const held = this.#held === null ? -1 : times.findIndex((time) => time >= this.#held!);
+    const now = held >= 0 ? held : this.#plot.cursor.idx ?? times.length - 1;
     const next = Math.min(Math.max(now + by, 0), times.length - 1);
-    const left = this.#plot.valToPos(times[next]!, 'x');
-    if (select) {
-      const before = this.#plot.valToPos(times[now]!, 'x');
-      const { left: from, width } = this.#plot.select;
-      const start = width > 0 ? Math.min(from, left) : Math.min(before, left);
-      const end = width > 0 ? Math.max(from + width, left) : Math.max(before, left);
-      this.#plot.setSelect({ left: start, width: end - start, top: 0,
-        height: this.#plot.bbox.height / devicePixelRatio }, false);
+    if (select) this.#chosen = [this.#chosen?.[0] ?? times[now]!, times[next]!];
+    else this.#chosen = null;
+    this.#held = times[next]!;
+    this.#showChosen();
+  }
+
+  /** The cursor goes where the pointer is again. */
+  release(): void {
+    this.#held = null;
+    this.#chosen = null;
+    this.#showChosen();
+  }
+
+  #showChosen(): void {
+    if (this.#held !== null) {
+      this.#plot.setCursor({ left: this.#plot.valToPos(this.#held, 'x'), top: 10 });
     }
-    this.#plot.setCursor({ left, top: 10 });
+    const [from, to] = this.#chosen ?? [0, 0];
+    const left = this.#plot.valToPos(Math.min(from, to), 'x');
+    const width = this.#plot.valToPos(Math.max(from, to), 'x') - left;
+    this.#plot.setSelect(this.#chosen === null ? { left: 0, width: 0, top: 0, height: 0 }
+      : { left, width, top: 0, height: this.#plot.bbox.height / devicePixelRatio }, false);
   }
 
   /** Shows what is chosen as a range of its own. */
   zoom(): void {
     const { left, width } = this.#plot.select;
-    if (width < 4) return;
-    const from = this.#plot.posToVal(left, 'x');
-    const to = this.#plot.posToVal(left + width, 'x');
-    this.#plot.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
-    showRange(Math.floor(from * 1000), Math.ceil(to * 1000));
+    if (this.#chosen === null && width < 4) return;
+    const ends = this.#chosen ??
+      [this.#plot.posToVal(left, 'x'), this.#plot.posToVal(left + width, 'x')];
+    this.release();
+    const [from, to] = [Math.min(...ends), Math.max(...ends)];
+    if (from < to) showRange(Math.floor(from * 1000), Math.ceil(to * 1000));
   }
 
   #options(): uPlot.Options {
@@ -164,7 +183,7 @@ class Plot {
         y: { range: (_plot, _low, high) => [0, props.top ?? Math.max((high ?? 1) * 1.1, 1)] },
       },
       axes: [
-        { ...axis, space: 72, size: 24, values: (_p, at) => at.map((s) => this.#label(s)) },
+        { ...axis, space: 72, size: 20, values: (_p, at) => at.map((s) => this.#label(s)) },
         { ...axis, space: 32, size: 50, values: (_p, at) => at.map(props.tick),
           ...(props.splits === undefined ? {} : { splits: (_p, _i, _low, high) => props.splits!(high) }) },
       ],
@@ -273,7 +292,8 @@ export function LineChart(props: LineChartProps): React.JSX.Element {
         </div>
       </header>
       <div className="plot" ref={host} tabIndex={0} role="img" onKeyDown={onKey}
-        onDoubleClick={goLive}
+        onDoubleClick={goLive} onBlur={() => plot.current?.release()}
+        onPointerDown={() => plot.current?.release()}
         aria-label={`${props.title} over time, ${props.devices.length} devices. Arrows move the ` +
           'cursor, with Shift they choose a range, Enter shows it.'} />
       {series.problem && <p className="trouble">{series.problem}</p>}

@@ -31,7 +31,7 @@ export function Devices(): React.JSX.Element {
   const view = useView();
   const { query } = usePlace();
   const named = query.get('sort') ?? 'index';
-  const key: Key = named in KEYS ? named as Key : 'index';
+  const key: Key = Object.hasOwn(KEYS, named) ? named as Key : 'index';
   const devices = sorted(chosenDevices(status.data?.devices ?? [], view.devices), key);
   const head = (name: string, sort: Key) => (
     <th scope="col" aria-sort={key === sort ? 'descending' : undefined}>

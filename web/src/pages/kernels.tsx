@@ -35,7 +35,7 @@ const time = (value: number) => <span title={`${value} ms`}>{duration(value)}</s
 const COLUMNS: readonly Column[] = [
   { sort: 'name', name: 'Kernel', title: 'Its name', className: 'c-name',
     cell: (row) => <KernelName name={row.name} short={row.short_name} /> },
-  { sort: null, name: 'Last 5 min', title: `GPU time each ${BIN_SECONDS} s`, className: 'c-spark w4',
+  { sort: null, name: 'Last 5 min', title: `GPU time each ${BIN_SECONDS} s`, className: 'c-spark w3',
     cell: (_row, { trend }) => <Spark values={trend} label="GPU time over the last five minutes" /> },
   { sort: 'total_time', name: 'Share', title: 'Of the GPU time of all kernels', className: 'c-share',
     cell: (row) => <><i className="share" aria-hidden="true"
@@ -44,19 +44,19 @@ const COLUMNS: readonly Column[] = [
     cell: (row) => time(row.total_time_ms) },
   { sort: 'calls', name: 'Calls', title: 'How often it ran', className: 'c-number w2',
     cell: (row) => count(row.total_calls) },
-  { sort: 'avg_time', name: 'Avg', title: 'Mean duration', className: 'c-number w3',
+  { sort: 'avg_time', name: 'Avg', title: 'Mean duration', className: 'c-number w5',
     cell: (row) => time(row.avg_time_ms) },
   { sort: 'p50_time', name: 'p50', title: 'Median, within 2 %', className: 'c-number w3',
     cell: (row) => time(row.p50_time_ms) },
-  { sort: 'p95_time', name: 'p95', title: 'Within 2 %', className: 'c-number w4',
+  { sort: 'p95_time', name: 'p95', title: 'Within 2 %', className: 'c-number w5',
     cell: (row) => time(row.p95_time_ms) },
   { sort: 'p99_time', name: 'p99', title: 'Within 2 %', className: 'c-number w1',
     cell: (row) => time(row.p99_time_ms) },
-  { sort: 'max_time', name: 'Max', title: 'The longest', className: 'c-number w4',
+  { sort: 'max_time', name: 'Max', title: 'The longest', className: 'c-number w5',
     cell: (row) => time(row.max_time_ms) },
-  { sort: null, name: 'GPUs', title: 'Where it ran', className: 'c-devices w3',
+  { sort: null, name: 'GPUs', title: 'Where it ran', className: 'c-devices w4',
     cell: (row) => devicesText(row.devices) },
-  { sort: 'last_execution', name: 'Last', title: 'When it ran last', className: 'c-number w5',
+  { sort: 'last_execution', name: 'Last', title: 'When it ran last', className: 'c-number w6',
     cell: (row, { now }) => <span title={row.last_execution}>
       {ago((now - Date.parse(row.last_execution)) / 1000)}</span> },
 ];
@@ -278,7 +278,7 @@ function Rows({ filter, total, row, chosen, onRange, trends, now }: RowsProps): 
               ? filter.order === 'asc' ? 'ascending' : 'descending' : undefined}>
             {column.sort === null ? <span title={column.title}>{column.name}</span>
               : <button type="button" title={column.title} onClick={() => sortBy(column.sort!, filter)}>
-                {column.name}{column.sort === filter.sort &&
+                {column.name}{column.sort === filter.sort && column.name !== 'Share' &&
                   <span aria-hidden="true">{filter.order === 'asc' ? ' ↑' : ' ↓'}</span>}</button>}
           </div>))}
       </div></div>

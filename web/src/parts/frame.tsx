@@ -164,7 +164,7 @@ function Banners(): React.JSX.Element {
   const link = useLink();
   const replay = status.data?.devices.some((device) => device.source === 'replay');
   return (
-    <>
+    <section aria-label="Notices">
       {status.data?.demo && <p className="banner demo" role="note">
         <b>DEMO</b> A simulated machine. None of these GPUs exists.</p>}
       {replay && <p className="banner" role="note"><b>REPLAY</b> A recording: utilization is the
@@ -172,7 +172,7 @@ function Banners(): React.JSX.Element {
       {link.state === 'offline' && <p className="banner critical" role="alert">
         <Mark level="critical" /> The server does not answer. What is shown is
         {link.age > 0 ? ` ${span(link.age)} old` : ' not from now'}; it is tried again by itself.</p>}
-    </>
+    </section>
   );
 }
 

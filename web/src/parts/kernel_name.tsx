@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Names of kernels are long and come from strangers: shortened in the middle, only ever as text.
 
-const MOST = 96;
+const MOST = 220;
+const WHOLE = 28;
+const TAIL = 12;
 const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
 /** The name with what cannot be seen, or turns the line around, shown as what it is. */
@@ -29,9 +31,14 @@ export const library = (name: string): string | null =>
 
 export function KernelName({ name, short }: { name: string; short: string }): React.JSX.Element {
   const tag = library(name);
+  const text = middle(short === '' ? name : short, MOST);
+  // The end stays where there is no room for all: what differs often stands there.
+  const cut = text.length > WHOLE ? text.length - TAIL : text.length;
+  const [start, end] = [text.slice(0, cut), text.slice(cut)];
   return (
     <span className="kernel-name" title={visible(name).slice(0, 2000)}>
-      <span className="name">{middle(short === '' ? name : short)}</span>
+      <span className="name"><span className="start">{start}</span>{end !== '' && <span>{end}</span>}
+      </span>
       {tag !== null && <span className="tag">{tag}</span>}
     </span>
   );
