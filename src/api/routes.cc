@@ -189,6 +189,12 @@ std::optional<HttpResponse> get_file(RouteContext& context) {
   return file ? *std::move(file) : problem(404, "this build has no such page");
 }
 
+/// The dashboard, which reads from its address what to show.
+std::optional<HttpResponse> get_page(RouteContext& context) {
+  auto file = static_file("/", context.request.header("accept-encoding"));
+  return file ? *std::move(file) : problem(404, "this build has no dashboard");
+}
+
 std::optional<HttpResponse> needs_upgrade(RouteContext&) {
   HttpResponse response = problem(426, "this is a WebSocket: connect with ws://");
   response.headers.emplace_back("Upgrade", "websocket");
@@ -223,17 +229,23 @@ constexpr std::array kRoutes = {
     Route{Method::kGet, "/healthz", kPublic, get_healthz, false, "Is the process alive?"},
     Route{Method::kGet, "/readyz", kPublic, get_readyz, false, "Is there a frame to tell of?"},
     Route{Method::kGet, "/version", kPublic, get_version, false, "Version of program and API."},
-    Route{Method::kGet, "/", kPublic, get_file, false, "The status page."},
-    Route{Method::kGet, "/status.js", kPublic, get_file, false, "Its script."},
-    Route{Method::kGet, "/status.css", kPublic, get_file, false, "Its style."},
+    Route{Method::kGet, "/", kPublic, get_page, false, "The dashboard."},
+    Route{Method::kGet, "/devices", kPublic, get_page, false, "Its page of devices."},
+    Route{Method::kGet, "/devices/{ref}", kPublic, get_page, false, "One device."},
+    Route{Method::kGet, "/kernels", kPublic, get_page, false, "Kernels."},
+    Route{Method::kGet, "/processes", kPublic, get_page, false, "Processes."},
+    Route{Method::kGet, "/alerts", kPublic, get_page, false, "Alerts."},
+    Route{Method::kGet, "/system", kPublic, get_page, false, "The server itself."},
+    Route{Method::kGet, "/login", kPublic, get_page, false, "Where a browser shows a token."},
+    Route{Method::kGet, "/assets/app.js", kPublic, get_file, false, "The dashboard's script."},
+    Route{Method::kGet, "/assets/app.css", kPublic, get_file, false, "Its style."},
+    Route{Method::kGet, "/assets/inter.woff2", kPublic, get_file, false, "Its font."},
     Route{Method::kGet, "/api/v1/openapi.json", kPublic, get_file, false, "The contract."},
     Route{Method::kGet, "/docs", kPublic, get_file, false, "A page to read and try it."},
     Route{Method::kGet, "/docs/docs.js", kPublic, get_file, false, "Its script."},
     Route{Method::kGet, "/docs/docs.css", kPublic, get_file, false, "Its style."},
     Route{Method::kGet, "/docs/swagger-ui-bundle.js", kPublic, get_file, false, "Swagger UI."},
     Route{Method::kGet, "/docs/swagger-ui.css", kPublic, get_file, false, "Its style."},
-    Route{Method::kGet, "/login", kPublic, get_file, false, "Where a browser shows a token."},
-    Route{Method::kGet, "/login.js", kPublic, get_file, false, "Its script."},
 };
 
 /// What stands for a `{name}` in the last segment, or an empty text for an equal path.
