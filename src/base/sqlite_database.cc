@@ -48,6 +48,7 @@ Errc code_of(int code) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
     case SQLITE_FORMAT:
+    case SQLITE_CONSTRAINT:  // our own statements break none unless the file is damaged
       return Errc::kCorrupt;
     case SQLITE_FULL:
     case SQLITE_TOOBIG:

@@ -40,6 +40,11 @@ std::unexpected<Error> damaged() {
   return fail(Errc::kCorrupt, "a stored column is damaged");
 }
 
+/// A bit for each value; none at all: all are there.
+bool is_there(std::string_view gaps, std::size_t i) {
+  return gaps.empty() || ((static_cast<unsigned char>(gaps[i / 8]) >> (i % 8)) & 1U) != 0;
+}
+
 }  // namespace
 
 bool scale_value(double value, unsigned exponent, std::int64_t& number) {
@@ -115,7 +120,7 @@ void ColumnCodec::put_decimals(std::string& out) {
   put_varint(out, zigzag(base));
 }
 
-void ColumnCodec::put_bits(std::span<const double> present, std::string& out) {
+void ColumnCodec::put_bits(std::span<const double> present) {
   words_.resize(present.size());
   std::uint64_t before = 0;
   for (std::size_t i = 0; i < present.size(); ++i) {
@@ -124,7 +129,6 @@ void ColumnCodec::put_bits(std::span<const double> present, std::string& out) {
     before = bits;
   }
   put_planes(words_, 8);
-  (void)out;
 }
 
 /// Packs what lies in plain_ where that makes it smaller.
@@ -166,7 +170,7 @@ void ColumnCodec::pack(std::span<const double> values, std::string& out) {
   const std::size_t head = out.size();
   out += static_cast<char>(static_cast<std::uint8_t>(decimal ? Mode::kDecimal : Mode::kBits) |
                            (has_gaps ? kHasGaps : 0));
-  decimal ? put_decimals(out) : put_bits(present_, out);
+  decimal ? put_decimals(out) : put_bits(present_);
   const std::size_t body = out.size();
   finish(out);
   if (out.size() - body < plain_.size()) out[head] = static_cast<char>(out[head] | kIsPacked);
@@ -205,9 +209,7 @@ Result<void> ColumnCodec::unpack(std::string_view packed, std::span<double> valu
     if (gaps.size() * 8 < values.size()) return damaged();
     body.remove_prefix(gaps.size());
     count = 0;
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      count += (static_cast<unsigned char>(gaps[i / 8]) >> (i % 8)) & 1U;
-    }
+    for (std::size_t i = 0; i < values.size(); ++i) count += is_there(gaps, i) ? 1U : 0U;
   }
   if (body.size() != count * planes) return damaged();
   words_.assign(count, 0);
@@ -223,9 +225,7 @@ Result<void> ColumnCodec::unpack(std::string_view packed, std::span<double> valu
   std::uint64_t bits = 0;
   std::size_t next = 0;
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const bool is_there =
-        gaps.empty() || ((static_cast<unsigned char>(gaps[i / 8]) >> (i % 8)) & 1U) != 0;
-    if (!is_there) {
+    if (!is_there(gaps, i)) {
       values[i] = absent_value();
       continue;
     }

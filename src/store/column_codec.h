@@ -57,7 +57,7 @@ class ColumnCodec {
  private:
   [[nodiscard]] bool scale_all(std::span<const double> present);
   void put_decimals(std::string& out);
-  void put_bits(std::span<const double> present, std::string& out);
+  void put_bits(std::span<const double> present);
   void put_planes(std::span<const std::uint64_t> words, unsigned planes);
   void finish(std::string& out);
 
