@@ -16,6 +16,7 @@ constexpr std::int64_t kMaxAlerts = 10'000;
 /// Rows and segments are told by number (`series.id`), so names are stored once. A segment is a
 /// table by rowid: what is written together lies together, and large blobs waste the least.
 constexpr std::string_view kSchema1 = R"(
+CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE series(id INTEGER PRIMARY KEY, uuid TEXT NOT NULL, metric TEXT NOT NULL,
                     UNIQUE(uuid, metric));
 CREATE TABLE head(tier INTEGER NOT NULL, at INTEGER NOT NULL, is_key INTEGER NOT NULL,
@@ -163,6 +164,21 @@ Result<void> HistoryFile::drop_future(std::int64_t after_ns) {
       "DELETE FROM kernel_step WHERE to_ns>{0}; DELETE FROM event WHERE at>{0};"
       "DELETE FROM alert WHERE began>{0}; COMMIT",
       after_ns));
+}
+
+Result<void> HistoryFile::check_kind(bool is_simulated) {
+  GPUVIGIL_TRY(SqliteQuery query, db_.prepare("SELECT value FROM meta WHERE key='simulated'"));
+  GPUVIGIL_TRY(const bool found, query.step());
+  if (!found) {
+    return db_.execute(
+        fmt::format("INSERT INTO meta VALUES('simulated', {})", is_simulated ? 1 : 0));
+  }
+  const bool was_simulated = query.integer(0) != 0;
+  query.reset();
+  if (was_simulated == is_simulated) return {};
+  return fail(Errc::kInvalidArgument,
+              fmt::format("{}: holds what a {} machine did; take another file for this one",
+                          db_.name(), was_simulated ? "simulated or replayed" : "real"));
 }
 
 Result<std::vector<SeriesName>> HistoryFile::load_series() {

@@ -74,6 +74,9 @@ class HistoryFile {
   /// Everything that says that it is of a time after this.
   [[nodiscard]] Result<void> drop_future(std::int64_t after_ns);
 
+  /// What is real and what is not never share a file. Errors: kInvalidArgument when they would.
+  [[nodiscard]] Result<void> check_kind(bool is_simulated);
+
   [[nodiscard]] Result<std::vector<SeriesName>> load_series();
   [[nodiscard]] Result<std::vector<StoredRow>> load_rows(TierId tier);
   [[nodiscard]] Result<std::vector<SealedGroup>> load_sealed();

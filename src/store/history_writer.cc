@@ -37,11 +37,6 @@ double worth_keeping(const Metric& metric, double value) {
   return std::nearbyint(value * 1000) / 1000;
 }
 
-std::string key_of(const Event& event) {
-  return fmt::format("{}|{}|{}|{}|{}", to_unix_ns(event.at), event.uuid, event.kind,
-                     event.code.value_or(0), event.message);
-}
-
 }  // namespace
 
 HistoryRow history_row_of(const Frame& frame, std::span<const Alert> changes) {
@@ -61,6 +56,11 @@ HistoryRow history_row_of(const Frame& frame, std::span<const Alert> changes) {
     }
   }
   return row;
+}
+
+std::string HistoryWriter::key_of(const Event& event) {
+  return fmt::format("{}|{}|{}|{}|{}", to_unix_ns(event.at), event.uuid, event.kind,
+                     event.code.value_or(0), event.message);
 }
 
 HistoryWriter::HistoryWriter(HistoryOptions options) : options_(std::move(options)) {

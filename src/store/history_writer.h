@@ -44,6 +44,7 @@ struct HistoryLimits {
 struct HistoryOptions {
   std::string path;  ///< Empty: in memory, and gone with the object.
   HistoryLimits limits;
+  bool is_simulated = false;  ///< Demo or replay: never in the file of a real machine.
 };
 
 /// What is taken of one frame.
@@ -142,6 +143,7 @@ class HistoryWriter {
   std::size_t new_series(SeriesName name);
   void roll_up(Timestamp at);
   void add_row(Part& part, Timestamp at, std::span<const double> values);
+  [[nodiscard]] static std::string key_of(const Event& event);
   void note_lists(const HistoryRow& row);
   void commit();
   [[nodiscard]] Result<void> write_pending();

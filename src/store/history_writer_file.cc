@@ -110,6 +110,7 @@ Result<void> HistoryWriter::open_file(Timestamp now) {
   GPUVIGIL_TRY(SqliteDatabase db, open_database(options_.path));
   GPUVIGIL_CHECK(migrate_history(db));
   GPUVIGIL_TRY(HistoryFile file, HistoryFile::open(std::move(db)));
+  GPUVIGIL_CHECK(file.check_kind(options_.is_simulated));
   file_ = std::make_unique<HistoryFile>(std::move(file));
   return load(now);
 }
@@ -140,7 +141,15 @@ Result<void> HistoryWriter::load(Timestamp now) {
     part.newest_ns = std::max(part.newest_ns.value_or(INT64_MIN), group.to_ns);
   }
   GPUVIGIL_TRY(alerts_before_, file_->load_alerts(kMostAlertsBefore));
+  // What still fired has no end that anybody saw; the last that is known of it was then.
+  for (Alert& alert : alerts_before_) {
+    if (alert.state == AlertState::kResolved) continue;
+    alert.state = AlertState::kResolved;
+    alert.resolved_at = std::max(alert.began, last_at_);
+    pending_alerts_.push_back(alert);
+  }
   GPUVIGIL_TRY(events_before_, file_->load_events(EventLog::kMostEvents));
+  for (const Event& event : events_before_) seen_event_keys_.insert(key_of(event));
   GPUVIGIL_TRY(status_.file_bytes, file_->used_bytes());
   return {};
 }
@@ -341,6 +350,7 @@ Result<void> HistoryWriter::begin_anew() {
   GPUVIGIL_TRY(SqliteDatabase db, open_database(options_.path));
   GPUVIGIL_CHECK(migrate_history(db));
   GPUVIGIL_TRY(HistoryFile file, HistoryFile::open(std::move(db)));
+  GPUVIGIL_CHECK(file.check_kind(options_.is_simulated));
   file_ = std::make_unique<HistoryFile>(std::move(file));
   return {};
 }
