@@ -31,6 +31,7 @@ Result<std::unique_ptr<LiveServer>> LiveServer::start(Engine& engine,
                                                       const LiveServerOptions& options) {
   std::unique_ptr<LiveServer> live(new LiveServer(engine, options));
   GPUVIGIL_TRY(live->http_, HttpServer::open(http_options(options), live->service_));
+  live->service_.set_history(options.history);
   live->service_.set_http_stats([http = live->http_.get()] { return http->stats(); });
   live->wire();
   return live;

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "api/history_routes.h"
 #include "api/static_files.h"
 #include "api/write_routes.h"
 #include "base/version.h"
@@ -215,6 +216,7 @@ constexpr std::array kRoutes = {
     Route{Method::kGet, "/api/v1/gpu/processes", kRead, get_processes, true, "Who uses them."},
     Route{Method::kGet, "/api/v1/gpu/topology", kRead, get_topology, true, "How they are joined."},
     Route{Method::kGet, "/api/v1/gpu/events", kRead, get_events, true, "What happened to them."},
+    Route{Method::kGet, "/api/v1/gpu/history", kRead, get_history, false, "What devices did."},
     Route{Method::kGet, "/api/v1/gpu/alerts", kRead, get_alerts, true, "Alerts, firing or over."},
     Route{Method::kGet, "/api/v1/gpu/report", kRead, get_report, true, "Everything on one page."},
     Route{Method::kGet, "/api/v1/gpu/stream", kRead, needs_upgrade, false, "The live stream."},

@@ -11,9 +11,16 @@
 #include "api/gate.h"
 #include "api/parameters.h"
 #include "engine/engine.h"
+#include "model/history.h"
 #include "net/http.h"
 
 namespace gpuvigil {
+
+/// Where what was can be asked.
+struct HistoryDoor {
+  History* store = nullptr;  ///< Null: nobody keeps it.
+  std::string why_not = "this server keeps no history";
+};
 
 /// What a handler may use.
 struct RouteContext {
@@ -24,6 +31,7 @@ struct RouteContext {
   const Caller& caller;
   Deferral& deferral;
   std::string_view path_parameter;  ///< What stood for `{...}` in the path; empty without one.
+  const HistoryDoor& history;
   const std::function<std::string()>& describe_system;  ///< The body of GET /system.
   bool draining = false;
 };

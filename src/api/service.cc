@@ -109,6 +109,7 @@ std::string Service::describe_system() const {
                       .engine = engine_.stats(),
                       .frame_period = engine_.frame_period(),
                       .frame = *frame,
+                      .history = history_,
                       .log = program_log().stats()});
 }
 
@@ -122,6 +123,7 @@ std::optional<HttpResponse> Service::serve(const HttpRequest& request, const Rou
                        .caller = caller,
                        .deferral = deferral,
                        .path_parameter = match.path_parameter,
+                       .history = history_,
                        .describe_system = describe_system_,
                        .draining = draining_};
   if (!match.route->per_frame) return match.route->handle(context);

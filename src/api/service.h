@@ -46,6 +46,9 @@ class Service final : public HttpHandler {
   /// Where GET /system learns what the server in front of this has done; before its first request.
   void set_http_stats(std::function<HttpServerStats()> stats) { http_stats_ = std::move(stats); }
 
+  /// Whom GET /history asks; before its first request. The store must outlive the service.
+  void set_history(HistoryDoor history) { history_ = std::move(history); }
+
   /// Looks whether tokens have changed, closes the streams of those that are gone, and logs how
   /// many callers were refused. To be called about once a second.
   void refresh_access();
@@ -79,6 +82,7 @@ class Service final : public HttpHandler {
   std::uint64_t rounds_ = 0;         ///< Of refresh_access().
   std::vector<RequestStats> stats_;  ///< One a route, in their order.
   Access::Counters told_;            ///< Of the refusals, what the log has been told.
+  HistoryDoor history_;
   std::function<HttpServerStats()> http_stats_;
   const std::function<std::string()> describe_system_ = [this] { return describe_system(); };
   AnswerCache answers_;

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "apps/completion.h"
+#include "apps/db.h"
 #include "apps/exit_codes.h"
 #include "apps/verbs.h"
 #include "base/version.h"
@@ -33,6 +34,7 @@ struct CommandLine {
   WatchOptions watch;
   RunOptions program;
   TokenOptions token;
+  DbOptions db;
   DoctorOptions doctor;
   std::string config_path;
   std::string shell;
@@ -85,6 +87,9 @@ void add_serve(CommandLine& line) {
   verb->add_option("--tls-cert", o.tls_certificate, "Serve https with this certificate (PEM)")
       ->type_name("FILE");
   verb->add_option("--tls-key", o.tls_key, "and with this key (PEM)")->type_name("FILE");
+  verb->add_option("--db", o.history, "Where history is kept: a file, auto (default) or memory")
+      ->type_name("PATH");
+  verb->add_flag_callback("--no-history", [&o] { o.history = "off"; }, "Keep no history");
   verb->add_option("--replay", o.replay, "Replay recordings of GPUs, each file as its devices")
       ->type_name("FILE");
   verb->add_flag("--demo", o.demo, "Show a simulated machine of four GPUs");
@@ -265,6 +270,26 @@ void add_token(CommandLine& line) {
   revoke->add_option("id", o.id, "As gpuvigil token list shows it")->required();
 }
 
+void add_db(CommandLine& line) {
+  CLI::App* verb = line.app.add_subcommand("db", "Look after the file of history");
+  verb->require_subcommand(1);
+  DbOptions& o = line.db;
+  const auto add = [&](const char* name, const char* help, int (*action)(const DbOptions&)) {
+    CLI::App* made = verb->add_subcommand(name, help);
+    made->add_option("--db", o.path, "The file (else that of the server's configuration)")
+        ->type_name("PATH");
+    made->add_option("--config", o.config, "Configuration file (TOML)")->type_name("FILE");
+    made->callback([&line, action] { line.run = [&line, action] { return action(line.db); }; });
+    return made;
+  };
+  CLI::App* stats = add("stats", "What is in it, and from when", run_db_stats);
+  stats->add_flag("-j,--json", o.json, "Print JSON");
+  add("check", "Read every page and every segment", run_db_check);
+  CLI::App* backup = add("backup", "Copy it, while a server writes", run_db_backup);
+  backup->add_option("file", o.target, "The copy, which must not be there yet")->required();
+  add("vacuum", "Give free pages back; no server may write it meanwhile", run_db_vacuum);
+}
+
 void add_config(CommandLine& line) {
   CLI::App* verb = line.app.add_subcommand("config", "Show or check the configuration");
   verb->require_subcommand(1);
@@ -320,6 +345,7 @@ int run(int argc, char** argv) {
   add_report(line);
   add_watch(line);
   add_token(line);
+  add_db(line);
   add_config(line);
   add_others(line);
   try {  // CLI11 reports by exceptions

@@ -62,6 +62,13 @@ struct TokenOptions {
   bool json = false;
 };
 
+struct DbOptions {
+  std::string path;    ///< Empty: that of the configuration that applies.
+  std::string config;  ///< Its file; empty: the one there is.
+  std::string target;  ///< Of a backup.
+  bool json = false;
+};
+
 struct DoctorOptions {
   std::string config;
   std::string bundle;  ///< An archive to write instead of printing; empty: none.
@@ -79,6 +86,7 @@ struct ServeOptions {
   std::vector<std::string> hosts;
   std::string tls_certificate;
   std::string tls_key;
+  std::string history;  ///< A path, auto, memory or off.
   std::vector<std::string> replay;
   std::string log_level;
   std::string log_format;

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "apps/config.h"
 #include "apps/exit_codes.h"
 #include "apps/first_token.h"
+#include "apps/history_door.h"
 #include "apps/machine_names.h"
 #include "apps/notify.h"
 #include "apps/offline.h"
@@ -196,6 +198,14 @@ int attend(EndSignals& signals, ServiceNotifier& manager, Engine& engine, LiveSe
   }
 }
 
+/// What happened before is shown again, and what happens from now on is kept.
+void keep_history(HistoryStore& store, Engine& engine) {
+  engine.remember(store.before().alerts, store.before().events);
+  engine.add_listener([&store](const auto& frame, std::span<const Alert> changes) {
+    store.append(*frame, changes);
+  });
+}
+
 /// Starts the parts of a server one after the other; they end in the reverse order.
 int serve_until_signal(const ServeOptions& options, const Config& config, EndSignals& signals) {
   const auto listen = parse_listen(config.server.listen);
@@ -217,6 +227,10 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
   if (!door) return complain(door.error());
   if (*door) feeds->sources.push_back((*door)->source());
 
+  // Before the engine, which it outlives: what happened before is shown from the first frame on.
+  const auto machine = replays || options.demo ? WatchedMachine::kSimulated : WatchedMachine::kReal;
+  const OpenedHistory history = open_history(config, machine, *timeline);
+
   Engine engine(engine_options(config), *timeline);
   for (auto& source : feeds->sources) engine.add_source(std::move(source));
 
@@ -224,6 +238,7 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
   if (!processes) return complain(processes.error());
   engine.set_processes(*std::move(processes));
 
+  if (history.store) keep_history(*history.store, engine);
   engine.start();
 
   auto tokens = prepare_tokens(config.server);
@@ -237,7 +252,8 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
                                  .access = access_options(config),
                                  .state_directory = tokens->directory,
                                  .frame_period = Duration(static_cast<std::int64_t>(
-                                     static_cast<double>(config.frames.period.count()) / speed))});
+                                     static_cast<double>(config.frames.period.count()) / speed)),
+                                 .history = {history.store.get(), history.why_not}});
   if (!server) {
     complain(server.error());
     const Errc code = server.error().code;
@@ -286,6 +302,12 @@ Result<void> apply(const ServeOptions& options, Config::Server& server) {
   return {};
 }
 
+/// A file of history from the command line: relative to where we are, the words as they are.
+std::string absolute(const std::string& place) {
+  if (place == "auto" || place == "memory" || place == "off") return place;
+  return std::filesystem::absolute(place).lexically_normal().string();
+}
+
 /// Sets the log up as the command line says, and where that says nothing, as `settings` do.
 void configure_log(const ServeOptions& options, LogSettings settings) {
   settings.level = parse_log_level(options.log_level).value_or(settings.level);
@@ -310,6 +332,7 @@ int run_serve(const ServeOptions& options) {
   }
   auto config = load_config(options.config);
   if (!config) return complain(config.error());
+  if (!options.history.empty()) config->history.db = absolute(options.history);
   configure_log(options, config->log);
   if (const auto applied = apply(options, config->server); !applied) {
     return complain(applied.error());

@@ -286,6 +286,12 @@ void Engine::set_processes(std::unique_ptr<ProcessDirectory> directory) {
   impl_->directory = std::move(directory);
 }
 
+void Engine::remember(std::span<const Alert> alerts, std::span<const Event> events) {
+  GPUVIGIL_ASSERT(!impl_->thread.joinable());
+  impl_->alerts.remember(alerts);
+  for (const Event& event : events) impl_->monitor.event(event);
+}
+
 Engine::ListenerId Engine::add_listener(Listener listener) {
   ListenerId id{};
   impl_->ask_surely([&] {
