@@ -138,7 +138,7 @@ Result<void> configure(DatabaseConnection& connection, const SqliteDatabase::Opt
   }
   sqlite3_extended_result_codes(db, 1);
   sqlite3_limit(db, SQLITE_LIMIT_LENGTH, kMaxValueBytes);
-  sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
+  sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 1);  // VACUUM attaches its own
   sqlite3_limit(db, SQLITE_LIMIT_WORKER_THREADS, 0);
   const auto patience =
       std::chrono::duration_cast<std::chrono::milliseconds>(options.patience).count();

@@ -66,7 +66,7 @@ TEST(HistoryMaintenance, GivesFreePagesBack) {
   (void)filled(tree.path("h.db"), 2500);
   {
     auto db = SqliteDatabase::open(tree.path("h.db"), {});
-    ASSERT_TRUE(db->execute("DELETE FROM segment"));
+    ASSERT_TRUE(db->execute("DELETE FROM segment; DELETE FROM head"));
   }
   auto file = HistoryMaintenance::open(tree.path("h.db"), Purpose::kChange);
   ASSERT_TRUE(file);
