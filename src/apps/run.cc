@@ -230,9 +230,8 @@ Result<void> tell(const RunOptions& options, const Preparation& prepared,
   if (prepared.trace) {
     facts.trace = TraceCounts{.in_file = collector.log().executions().size(),
                               .total = count_executions(frame)};
-    GPUVIGIL_CHECK(
-        write_chrome_trace(collector.log(), frame, *facts.trace,
-                           [&](std::string_view text) { return prepared.trace->write(text); }));
+    GPUVIGIL_CHECK(write_trace(collector.log(), frame, facts.trace->total,
+                               [&](std::string_view text) { return prepared.trace->write(text); }));
   }
   GPUVIGIL_TRY(const KernelQuery query, query_of(options, frame));
   const KernelList list = collector.kernels(frame, query);
