@@ -23,6 +23,7 @@
 #include "apps/agent_door.h"
 #include "apps/child.h"
 #include "apps/exit_codes.h"
+#include "apps/offline.h"
 #include "apps/output.h"
 #include "apps/run_report.h"
 #include "apps/run_setup.h"
@@ -30,7 +31,7 @@
 #include "apps/verbs.h"
 #include "base/clock.h"
 #include "base/unique_fd.h"
-#include "engine/query.h"
+#include "model/kernel_query.h"
 #include "monitor/monitor.h"
 
 extern char** environ;  // NOLINT: POSIX asks programs to declare it
@@ -172,14 +173,7 @@ class Collector {
   }
 
   [[nodiscard]] KernelList kernels(const Frame& frame, const KernelQuery& query) const {
-    return query_kernels(frame, query, [this](std::span<const PercentileRequest> requests) {
-      std::vector<Percentiles> answers;
-      for (const PercentileRequest& one : requests) {
-        const auto sketch = monitor_.sketch_of(one.kernel_id, one.kind, one.devices);
-        answers.push_back(sketch ? percentiles(*sketch, one.min_ns, one.max_ns) : Percentiles());
-      }
-      return answers;
-    });
+    return kernels_of(monitor_, frame, query);
   }
 
   [[nodiscard]] const ExecutionLog& log() const { return log_; }
