@@ -102,7 +102,10 @@ typedef struct agent_execution {
   uint64_t start_ns;
   uint64_t end_ns;           ///< Before start_ns, or 0: untimed.
   const agent_shape* shape;  ///< NULL: not known, or not looked at.
-  bool is_detail;            ///< Also for the streams, the shapes and the list of the newest.
+  uint64_t bytes;            ///< That were copied or set, where `has_bytes`.
+  uint64_t correlation;      ///< As the driver numbers launches; 0: it does not, or not here.
+  bool has_bytes;
+  bool is_detail;  ///< Also for the streams, the shapes and the list of the newest.
 } agent_execution;
 
 /// Counts one execution. Held.

@@ -77,6 +77,7 @@ static void count_kernel(const cupti_kernel* kernel, const pass* p) {
                          .device = index_of(kernel->device),
                          .kind = cuda_name_kind(name),
                          .stream = kernel->stream,
+                         .correlation = kernel->correlation,
                          .is_detail = is_in_detail(p)};
   set_times(&one, kernel->start, kernel->end, p);
   if (!one.is_detail) {
@@ -94,11 +95,14 @@ static void count_kernel(const cupti_kernel* kernel, const pass* p) {
   agent_count(&one);
 }
 
+/// What records of copies and of sets have in common.
 typedef struct interval {
   uint32_t device;
   uint32_t stream;
   uint64_t start;
   uint64_t end;
+  uint64_t bytes;
+  uint32_t correlation;
 } interval;
 
 static void count_transfer(uint32_t key, uint32_t kind, const interval* when, const pass* p) {
@@ -118,6 +122,9 @@ static void count_transfer(uint32_t key, uint32_t kind, const interval* when, co
                          .device = index_of(when->device),
                          .kind = kind,
                          .stream = when->stream,
+                         .bytes = when->bytes,
+                         .correlation = when->correlation,
+                         .has_bytes = true,
                          .is_detail = is_in_detail(p)};
   set_times(&one, when->start, when->end, p);
   agent_count(&one);
@@ -162,14 +169,22 @@ static void count_record(const void* record, const pass* p) {
     case CUPTI_KIND_MEMCPY:
     case CUPTI_KIND_MEMCPY2: {
       const cupti_memcpy* const copy = record;  // the other begins alike
-      const interval when = {copy->device, copy->stream, copy->start, copy->end};
+      const bool is_between = cuda_record_kind(record) == CUPTI_KIND_MEMCPY2;
+      const interval when = {
+          copy->device,
+          copy->stream,
+          copy->start,
+          copy->end,
+          copy->bytes,
+          is_between ? ((const cupti_memcpy2*)record)->correlation : copy->correlation};
       count_transfer(copy_key(copy->copy_kind, copy->source_kind, copy->destination_kind),
                      GPUVIGIL_KIND_MEMCPY, &when, p);
       break;
     }
     case CUPTI_KIND_MEMSET: {
       const cupti_memset* const set = record;
-      const interval when = {set->device, set->stream, set->start, set->end};
+      const interval when = {set->device, set->stream, set->start,
+                             set->end,    set->bytes,  set->correlation};
       const uint8_t memory_kind = set->memory_kind <= UINT8_MAX ? (uint8_t)set->memory_kind : 0;
       count_transfer(UINT32_C(1) << 25U | memory_kind, GPUVIGIL_KIND_MEMSET, &when, p);
       break;
