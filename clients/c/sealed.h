@@ -5,6 +5,6 @@
 
 #include <stdint.h>
 
-/// A memfd of that name and size, mapped at `*mapped` and sealed; the descriptor and the mapping are
-/// the caller's. -1 where the system does not let us. Any thread.
+/// A memfd of that name and size, mapped at `*mapped` and sealed; descriptor and mapping are the
+/// caller's. -1 where the system does not let us. Any thread.
 int gpuvigil_sealed_make(const char* name, uint32_t size, void** mapped);

@@ -10,8 +10,9 @@
 //   writer   when that time has passed: brings in what its driver still keeps, says that it is done
 //
 // A ring is made for one request, of at most GPUVIGIL_TRACE_MAX_BYTES, sealed as segments are. A
-// writer that finds it full writes on from its beginning: a reader that is too slow loses the oldest,
-// and sees how many. The time is the writer's to keep: a server that has died leaves nothing on.
+// writer that finds it full writes on from its beginning: a reader that is too slow loses the
+// oldest, and sees how many. The time is the writer's to keep: a server that has died leaves
+// nothing on.
 //
 //   header | entries
 //

@@ -11,6 +11,7 @@
 #include "api/gate.h"
 #include "api/parameters.h"
 #include "engine/engine.h"
+#include "model/tracer.h"
 #include "net/http.h"
 
 namespace gpuvigil {
@@ -26,6 +27,7 @@ struct RouteContext {
   std::string_view path_parameter;  ///< What stood for `{...}` in the path; empty without one.
   const std::function<std::string()>& describe_system;  ///< The body of GET /system.
   bool draining = false;
+  Tracer* tracer = nullptr;  ///< Null: programs do not report to this server.
 };
 
 /// The answer; or nothing, when context.deferral.later() will give it.

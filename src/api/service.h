@@ -46,6 +46,10 @@ class Service final : public HttpHandler {
   /// Where GET /system learns what the server in front of this has done; before its first request.
   void set_http_stats(std::function<HttpServerStats()> stats) { http_stats_ = std::move(stats); }
 
+  /// By whom single executions are had; null, the default: by nobody. It must outlive the service.
+  /// Before the first request.
+  void set_tracer(Tracer* tracer) { tracer_ = tracer; }
+
   /// Looks whether tokens have changed, closes the streams of those that are gone, and logs how
   /// many callers were refused. To be called about once a second.
   void refresh_access();
@@ -80,6 +84,7 @@ class Service final : public HttpHandler {
   std::vector<RequestStats> stats_;  ///< One a route, in their order.
   Access::Counters told_;            ///< Of the refusals, what the log has been told.
   std::function<HttpServerStats()> http_stats_;
+  Tracer* tracer_ = nullptr;
   const std::function<std::string()> describe_system_ = [this] { return describe_system(); };
   AnswerCache answers_;
 };

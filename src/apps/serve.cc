@@ -234,7 +234,8 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
                                  .access = access_options(config),
                                  .state_directory = tokens->directory,
                                  .frame_period = Duration(static_cast<std::int64_t>(
-                                     static_cast<double>(config.frames.period.count()) / speed))});
+                                     static_cast<double>(config.frames.period.count()) / speed)),
+                                 .tracer = *door ? &(*door)->tracer() : nullptr});
   if (!server) {
     complain(server.error());
     const Errc code = server.error().code;
