@@ -20,6 +20,7 @@
 #include "series.h"
 #include "shard.h"
 #include "tables.h"
+#include "trace.h"
 #include "writer.h"
 
 #define PUBLISH_MS 250U
@@ -97,6 +98,29 @@ static void keep_budget(rounds* r) {
   if (plan->on_detail != NULL) plan->on_detail(level.detail, level.every);
 }
 
+/// Does what the server asks for by itself.
+static void heed_server(void) {
+  gpuvigil_trace_request request;
+  if (!gpuvigil_link_is_taken()) gpuvigil_trace_drop();
+  if (!gpuvigil_link_take_request(&request)) return;
+  const int ring = gpuvigil_trace_heed(&request);
+  if (request.duration_ns == 0) return;
+  agent_log("a trace of %llu ms is asked for: %s",
+            (unsigned long long)(request.duration_ns / 1000000U), ring >= 0 ? "yes" : "no memory");
+  gpuvigil_trace_answer answer = {.magic = GPUVIGIL_TRACE_MAGIC,
+                                  .id = request.id,
+                                  .size = ring >= 0 ? GPUVIGIL_TRACE_MAX_BYTES : 0};
+  if (!gpuvigil_link_send(&answer, sizeof(answer), ring)) gpuvigil_trace_drop();
+  if (ring >= 0) close(ring);
+}
+
+static uint32_t wait_ms(void) {
+  const uint64_t now = agent_now();
+  const uint64_t due = gpuvigil_trace_due();
+  const uint64_t left = due > now ? (due - now) / 1000000U + 1U : 0;
+  return left < PUBLISH_MS ? (uint32_t)left : PUBLISH_MS;
+}
+
 static void finish(void) {
   pthread_mutex_lock(&mutex);
   is_finished = true;
@@ -115,11 +139,15 @@ static void* run(void* unused) {
     const gpuvigil_state before = r.link.state;
     r.next_try_ms = gpuvigil_keep_linked(&r.link, r.next_try_ms, false);
     if (r.link.state != before) agent_log("%s", r.link.why);
-    if (ends || gpuvigil_keep_now_ms() >= r.next_flush_ms) flush(&r, ends);
+    heed_server();
+    const bool is_traced = agent_now() >= gpuvigil_trace_due();
+    if (ends || is_traced || gpuvigil_keep_now_ms() >= r.next_flush_ms) flush(&r, ends);
     if (ends) SET(is_on, false);
     gpuvigil_writer_publish(gpuvigil_link_is_taken());
+    // Behind it: the names of what the trace holds are in the segment.
+    if (ends || is_traced) gpuvigil_trace_finish();
     keep_budget(&r);
-    if (!ends) gpuvigil_keep_waiting(wake, r.next_try_ms, PUBLISH_MS);
+    if (!ends) gpuvigil_keep_waiting(wake, r.next_try_ms, wait_ms());
   }
   finish();
   return unused;
@@ -134,6 +162,7 @@ static void in_child(void) {
   gpuvigil_shard_after_fork();
   gpuvigil_writer_after_fork();
   gpuvigil_link_after_fork();
+  gpuvigil_trace_after_fork();
   gpuvigil_log_after_fork();
   if (wake >= 0) close(wake);
   wake = -1;
@@ -310,6 +339,15 @@ void agent_count(const agent_execution* one) {
   busy.whose = 0;
   agent_launch_count(&launch, &busy, one->start_ns, one->end_ns, like.is_detail);
   agent_busy_tell(&busy, 0, 0, 0);
+  agent_trace(one);
+}
+
+bool agent_is_traced(void) {
+  return gpuvigil_trace_ring != NULL;
+}
+
+void agent_trace(const agent_execution* one) {
+  if (gpuvigil_trace_ring != NULL) gpuvigil_trace_write(one);
 }
 
 void agent_lose(uint32_t loss, uint64_t calls) {

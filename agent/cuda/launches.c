@@ -27,13 +27,7 @@ void cuda_launches_forget(void) {
   first_pass = ++cuda_launch_pass;
 }
 
-/// Finds where a record is counted by the name that it points at.
-static agent_launch look_up(const cupti_kernel* kernel, bool is_detail) {
-  if (kernel->device >= CUDA_MAX_DEVICES) {
-    const agent_execution nowhere = {.series = AGENT_NONE};
-    return agent_launch_of(&nowhere);
-  }
-  const cuda_name* const name = cuda_name_find(kernel->name, kernel->device, agent_series);
+agent_shape cuda_shape_of(const cupti_kernel* kernel) {
   agent_shape shape = {.registers = kernel->registers_per_thread,
                        .static_shared_bytes = (uint32_t)kernel->static_shared_memory,
                        .dynamic_shared_bytes = (uint32_t)kernel->dynamic_shared_memory};
@@ -41,6 +35,17 @@ static agent_launch look_up(const cupti_kernel* kernel, bool is_detail) {
     shape.grid[i] = (uint32_t)kernel->grid[i];
     shape.block[i] = (uint32_t)kernel->block[i];
   }
+  return shape;
+}
+
+/// Finds where a record is counted by the name that it points at.
+static agent_launch look_up(const cupti_kernel* kernel, bool is_detail) {
+  if (kernel->device >= CUDA_MAX_DEVICES) {
+    const agent_execution nowhere = {.series = AGENT_NONE};
+    return agent_launch_of(&nowhere);
+  }
+  const cuda_name* const name = cuda_name_find(kernel->name, kernel->device, agent_series);
+  const agent_shape shape = cuda_shape_of(kernel);
   const agent_execution like = {.series = cuda_name_series(name),
                                 .device = cuda_index_of(kernel->device),
                                 .kind = cuda_name_kind(name),

@@ -44,6 +44,9 @@ void cuda_launches_forget(void);
 /// As cuda_launch_of(), for any record.
 cuda_launch* cuda_launch_find(const cupti_kernel* kernel, bool is_detail);
 
+/// How that kernel was launched.
+agent_shape cuda_shape_of(const cupti_kernel* kernel);
+
 /// The index of a device by CUPTI's ordinal, below CUDA_MAX_DEVICES; AGENT_NONE where there is no
 /// room.
 uint32_t cuda_index_of(uint32_t device);

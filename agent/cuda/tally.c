@@ -25,6 +25,7 @@ typedef struct pass {
   uint64_t first_ns;  ///< Ends before this, or after so long, were not made by this clock.
   uint64_t span_ns;
   uint32_t every;  ///< One of so many in detail; 0: none.
+  bool is_traced;  ///< Each is told by itself, too.
 } pass;
 
 /// A copy or set by what its record says of it; the name is made once.
@@ -74,6 +75,19 @@ static inline times times_of(uint64_t start, uint64_t end, const pass* p) {
   return (times){p->now_ns - length, p->now_ns};
 }
 
+static void trace_kernel(const cupti_kernel* kernel, uint32_t row, times when) {
+  const agent_shape shape = cuda_shape_of(kernel);
+  const agent_execution one = {.series = row,
+                               .device = cuda_index_of(kernel->device),
+                               .kind = GPUVIGIL_KIND_COMPUTE,
+                               .stream = kernel->stream,
+                               .start_ns = when.start_ns,
+                               .end_ns = when.end_ns,
+                               .shape = &shape,
+                               .correlation = kernel->correlation};
+  agent_trace(&one);
+}
+
 /// `is_all`: each is looked at in detail.
 AGENT_INLINE void count_kernel(const cupti_kernel* kernel, const pass* p, agent_busy* busy,
                                bool is_all) {
@@ -85,6 +99,7 @@ AGENT_INLINE void count_kernel(const cupti_kernel* kernel, const pass* p, agent_
   const bool is_detail = is_chosen && (is_plain || when.start_ns != 0);
   cuda_launch* const launch = cuda_launch_of(kernel, is_detail);
   agent_launch_count(&launch->counted, busy, when.start_ns, when.end_ns, is_detail);
+  if (__builtin_expect(p->is_traced, 0)) trace_kernel(kernel, launch->counted.series, when);
 }
 
 static void count_at(agent_execution* one, uint64_t start, uint64_t end, const pass* p) {
@@ -94,11 +109,14 @@ static void count_at(agent_execution* one, uint64_t start, uint64_t end, const p
   agent_count(one);
 }
 
+/// What records of copies and of sets have in common.
 typedef struct interval {
   uint32_t device;
   uint32_t stream;
   uint64_t start;
   uint64_t end;
+  uint64_t bytes;
+  uint32_t correlation;
 } interval;
 
 static void count_transfer(uint32_t key, uint32_t kind, const interval* when, const pass* p) {
@@ -118,6 +136,9 @@ static void count_transfer(uint32_t key, uint32_t kind, const interval* when, co
                          .device = cuda_index_of(when->device),
                          .kind = kind,
                          .stream = when->stream,
+                         .bytes = when->bytes,
+                         .correlation = when->correlation,
+                         .has_bytes = true,
                          .is_detail = is_in_detail(p)};
   count_at(&one, when->start, when->end, p);
 }
@@ -187,14 +208,22 @@ static void count_record(const void* record, const pass* p) {
     case CUPTI_KIND_MEMCPY:
     case CUPTI_KIND_MEMCPY2: {
       const cupti_memcpy* const copy = record;  // the other begins alike
-      const interval when = {copy->device, copy->stream, copy->start, copy->end};
+      const bool is_between = cuda_record_kind(record) == CUPTI_KIND_MEMCPY2;
+      const interval when = {
+          copy->device,
+          copy->stream,
+          copy->start,
+          copy->end,
+          copy->bytes,
+          is_between ? ((const cupti_memcpy2*)record)->correlation : copy->correlation};
       count_transfer(copy_key(copy->copy_kind, copy->source_kind, copy->destination_kind),
                      GPUVIGIL_KIND_MEMCPY, &when, p);
       break;
     }
     case CUPTI_KIND_MEMSET: {
       const cupti_memset* const set = record;
-      const interval when = {set->device, set->stream, set->start, set->end};
+      const interval when = {set->device, set->stream, set->start,
+                             set->end,    set->bytes,  set->correlation};
       const uint8_t memory_kind = set->memory_kind <= UINT8_MAX ? (uint8_t)set->memory_kind : 0;
       count_transfer(UINT32_C(1) << 25U | memory_kind, GPUVIGIL_KIND_MEMSET, &when, p);
       break;
@@ -228,7 +257,8 @@ static pass begin_pass(void) {
                 .now_ns = now,
                 .first_ns = first,
                 .span_ns = now + FUTURE_NS - first,
-                .every = is_sampled ? every : 0};
+                .every = is_sampled ? every : 0,
+                .is_traced = agent_is_traced()};
 }
 
 void cuda_tally_begin(void) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "writer.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -9,19 +8,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sealed.h"
 #include "shard.h"
 
 #define GET(place) __atomic_load_n(&(place), __ATOMIC_RELAXED)
 #define SET(place, value) __atomic_store_n(&(place), (value), __ATOMIC_RELAXED)
-
-// Names that older C libraries do not have.
-#define SEAL_SEAL 0x0001
-#define SEAL_SHRINK 0x0002
-#define SEAL_GROW 0x0004
-#define SEAL_FUTURE_WRITE 0x0010
-#define ADD_SEALS 1033
-#define MEMFD_CLOEXEC 1U
-#define MEMFD_ALLOW_SEALING 2U
 
 /// A server takes counts of buckets modulo 2^32; without one a row stops well before that.
 #define MAX_CALLS_ALONE (UINT64_C(1) << 31U)
@@ -91,29 +82,11 @@ static void lay_out(void) {
   flush_seq = 0;
 }
 
-/// Nobody can change its size, and nobody but us can ever write it, whoever holds the descriptor.
-static bool seal(int fd) {
-  const int seals = SEAL_SEAL | SEAL_SHRINK | SEAL_GROW;
-  return fcntl(fd, ADD_SEALS, seals | SEAL_FUTURE_WRITE) == 0 || fcntl(fd, ADD_SEALS, seals) == 0;
-}
-
 int gpuvigil_writer_descriptor(void) {
   if (descriptor >= 0) return descriptor;
-  const int fd = (int)syscall(SYS_memfd_create, "gpuvigil", MEMFD_CLOEXEC | MEMFD_ALLOW_SEALING);
+  void* mapped = NULL;
+  const int fd = gpuvigil_sealed_make("gpuvigil", GPUVIGIL_SEGMENT_MAX_BYTES, &mapped);
   if (fd < 0) return -1;
-  void* mapped = MAP_FAILED;
-  if (ftruncate(fd, GPUVIGIL_SEGMENT_MAX_BYTES) == 0) {
-    mapped = mmap(NULL, GPUVIGIL_SEGMENT_MAX_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  }
-  if (mapped == MAP_FAILED) {
-    close(fd);
-    return -1;
-  }
-  if (!seal(fd)) {
-    munmap(mapped, GPUVIGIL_SEGMENT_MAX_BYTES);
-    close(fd);
-    return -1;
-  }
   segment = mapped;
   descriptor = fd;
   rows_written = devices_written = names_written = 0;
@@ -158,6 +131,10 @@ void gpuvigil_writer_after_fork(void) {
 
 void gpuvigil_writer_count_losses(uint32_t loss, uint64_t calls) {
   __atomic_fetch_add(&losses[loss], calls, __ATOMIC_RELAXED);
+}
+
+uint64_t gpuvigil_writer_lost(void) {
+  return GET(losses[GPUVIGIL_LOSS_UNCOUNTED]);
 }
 
 /// What the rows and devices are: everything that was named before the call.

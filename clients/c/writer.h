@@ -37,6 +37,9 @@ void gpuvigil_writer_publish(bool is_shared);
 /// Counts executions that are in no row, by their GPUVIGIL_LOSS_*. Any thread.
 void gpuvigil_writer_count_losses(uint32_t loss, uint64_t calls);
 
+/// How many were ever counted so as GPUVIGIL_LOSS_UNCOUNTED. Any thread.
+uint64_t gpuvigil_writer_lost(void);
+
 /// A server had it: what is counted from now on goes into a new one.
 void gpuvigil_writer_give_up(void);
 

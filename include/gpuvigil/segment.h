@@ -48,6 +48,7 @@ extern "C" {
 #define GPUVIGIL_SEGMENT_HAS_MEMORY 8U    ///< The table of memories.
 #define GPUVIGIL_SEGMENT_HAS_STATUS 16U   ///< The status of the writer.
 #define GPUVIGIL_SEGMENT_HAS_UNTIMED 32U  ///< `untimed_calls` of rows.
+#define GPUVIGIL_SEGMENT_HAS_TRACE 64U    ///< It hears requests of trace_ring.h.
 
 /// The bucket scheme of the sketches, number 1: one bucket for each nanosecond below 64, then 32
 /// for each power of two below 2^38, and one for what is longer. In pages of 128 buckets.
@@ -239,8 +240,8 @@ typedef struct gpuvigil_hello {
   uint32_t size;   ///< Of the segment.
 } gpuvigil_hello;
 
-/// The server's one answer. Afterwards nothing is sent by either; the end of the connection is the
-/// end of the process, or of the server.
+/// The server's one answer. Afterwards nothing is sent by either but what trace_ring.h has; the end
+/// of the connection is the end of the process, or of the server.
 typedef struct gpuvigil_welcome {
   uint64_t magic;
   uint32_t accepted;  ///< 1, or 0 when `reason` says why not.

@@ -25,7 +25,9 @@ HttpServerOptions http_options(const LiveServerOptions& options) {
 LiveServer::LiveServer(Engine& engine, const LiveServerOptions& options)
     : engine_(engine),
       access_(options.access, TokenFile(options.state_directory), clock_),
-      service_(engine, access_, options.frame_period) {}
+      service_(engine, access_, options.frame_period) {
+  service_.set_tracer(options.tracer);
+}
 
 Result<std::unique_ptr<LiveServer>> LiveServer::start(Engine& engine,
                                                       const LiveServerOptions& options) {

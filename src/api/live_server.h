@@ -23,6 +23,7 @@ struct LiveServerOptions {
   std::string state_directory;  ///< Where its tokens are; empty: there are none.
   Duration frame_period = std::chrono::seconds(1);  ///< Of the engine, in real time.
   HistoryDoor history;                              ///< What it leads to outlives the server.
+  Tracer* tracer = nullptr;  ///< To outlive the server; null: nobody can be traced.
 };
 
 /// A running engine behind HTTP: the service, its server and the thread of both.

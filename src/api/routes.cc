@@ -8,6 +8,7 @@
 
 #include "api/history_routes.h"
 #include "api/static_files.h"
+#include "api/trace_route.h"
 #include "api/write_routes.h"
 #include "base/version.h"
 #include "views/html_view.h"
@@ -206,6 +207,7 @@ constexpr auto kPublic = RouteAccess::kPublic;
 constexpr auto kCaller = RouteAccess::kCaller;
 constexpr auto kRead = RouteAccess::kRead;
 constexpr auto kIngest = RouteAccess::kIngest;
+constexpr auto kWrite = RouteAccess::kWrite;
 
 constexpr std::array kRoutes = {
     Route{Method::kGet, "/api/v1/gpu/status", kRead, get_status, true, "Devices and what they do."},
@@ -224,6 +226,8 @@ constexpr std::array kRoutes = {
           "Executions that a program tells of."},
     Route{Method::kPost, "/api/v1/gpu/samples", kIngest, post_samples, false,
           "Readings of devices that a program tells of."},
+    Route{Method::kPost, "/api/v1/gpu/traces", kWrite, post_traces, false,
+          "Single executions of a process for some seconds."},
     Route{Method::kGet, "/api/v1/system", kRead, get_system, false, "What this server costs."},
     Route{Method::kGet, "/api/v1/session", kCaller, get_session, false, "Who asks, and may what?"},
     Route{Method::kPost, "/api/v1/session", kCaller, post_session, false, "Log a browser in."},

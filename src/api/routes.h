@@ -12,6 +12,7 @@
 #include "api/parameters.h"
 #include "engine/engine.h"
 #include "model/history.h"
+#include "model/tracer.h"
 #include "net/http.h"
 
 namespace gpuvigil {
@@ -34,6 +35,7 @@ struct RouteContext {
   const HistoryDoor& history;
   const std::function<std::string()>& describe_system;  ///< The body of GET /system.
   bool draining = false;
+  Tracer* tracer = nullptr;  ///< Null: programs do not report to this server.
 };
 
 /// The answer; or nothing, when context.deferral.later() will give it.

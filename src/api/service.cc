@@ -125,7 +125,8 @@ std::optional<HttpResponse> Service::serve(const HttpRequest& request, const Rou
                        .path_parameter = match.path_parameter,
                        .history = history_,
                        .describe_system = describe_system_,
-                       .draining = draining_};
+                       .draining = draining_,
+                       .tracer = tracer_};
   if (!match.route->per_frame) return match.route->handle(context);
 
   answers_.turn_to(frame);

@@ -48,6 +48,9 @@ class Service final : public HttpHandler {
 
   /// Whom GET /history asks; before its first request. The store must outlive the service.
   void set_history(HistoryDoor history) { history_ = std::move(history); }
+  /// By whom single executions are had; null, the default: by nobody. It must outlive the service.
+  /// Before the first request.
+  void set_tracer(Tracer* tracer) { tracer_ = tracer; }
 
   /// Looks whether tokens have changed, closes the streams of those that are gone, and logs how
   /// many callers were refused. To be called about once a second.
@@ -84,6 +87,7 @@ class Service final : public HttpHandler {
   Access::Counters told_;            ///< Of the refusals, what the log has been told.
   HistoryDoor history_;
   std::function<HttpServerStats()> http_stats_;
+  Tracer* tracer_ = nullptr;
   const std::function<std::string()> describe_system_ = [this] { return describe_system(); };
   AnswerCache answers_;
 };

@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 
 class NoDeferral final : public Deferral {
  public:
-  Reply later() override {
+  Reply later(Duration) override {
     ADD_FAILURE() << "this answer was to be given at once";
     return Reply([](std::optional<HttpResponse>) {});
   }

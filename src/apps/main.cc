@@ -32,6 +32,7 @@ struct CommandLine {
   ListOptions events;
   ListOptions topo;
   WatchOptions watch;
+  TraceOptions trace;
   RunOptions program;
   TokenOptions token;
   DbOptions db;
@@ -41,7 +42,8 @@ struct CommandLine {
   bool version_json = false;
 };
 
-void add_client(CLI::App& verb, ClientOptions& options) {
+/// Whom to ask, and as whom.
+void add_server(CLI::App& verb, ClientOptions& options) {
   verb.add_option("--server", options.server, "Server to ask")
       ->envname("GPUVIGIL_SERVER")
       ->capture_default_str();
@@ -51,6 +53,10 @@ void add_client(CLI::App& verb, ClientOptions& options) {
   verb.add_option("--cacert", options.ca_file, "Authorities to trust with https (PEM)")
       ->envname("GPUVIGIL_CACERT")
       ->type_name("FILE");
+}
+
+void add_client(CLI::App& verb, ClientOptions& options) {
+  add_server(verb, options);
   verb.add_flag("-j,--json", options.json, "Print the API's JSON");
 }
 
@@ -245,6 +251,23 @@ void add_watch(CommandLine& line) {
   verb->callback([&line] { line.run = [&line] { return run_watch(line.watch); }; });
 }
 
+void add_trace(CommandLine& line) {
+  CLI::App* verb =
+      line.app.add_subcommand("trace", "Single executions of a running program, for Perfetto");
+  TraceOptions& o = line.trace;
+  add_server(*verb, o.client);
+  verb->add_option("-p,--pid", o.pid, "Which process; an agent must be in it")
+      ->required()
+      ->check(CLI::Range(1, 4'194'304));
+  verb->add_option("-d,--duration", o.duration, "How long, 100ms to 60s")->capture_default_str();
+  verb->add_option("-o,--output", o.output, "Where the trace goes; - is standard output")
+      ->type_name("FILE")
+      ->capture_default_str();
+  verb->add_option("--max-events", o.max_events, "Executions to keep at most (default 100000)")
+      ->check(CLI::Range(1, 250'000));
+  verb->callback([&line] { line.run = [&line] { return run_trace(line.trace); }; });
+}
+
 void add_token(CommandLine& line) {
   CLI::App* verb = line.app.add_subcommand("token", "Make, list and revoke tokens of the API");
   verb->require_subcommand(1);
@@ -344,6 +367,7 @@ int run(int argc, char** argv) {
   add_kernels(line);
   add_report(line);
   add_watch(line);
+  add_trace(line);
   add_token(line);
   add_db(line);
   add_config(line);

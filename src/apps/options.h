@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,6 +47,14 @@ struct RunOptions {
   std::string trace_out;     ///< Empty: no trace.
   bool json = false;
   bool all_rows = false;  ///< `--limit 0`.
+};
+
+struct TraceOptions {
+  ClientOptions client;
+  std::int64_t pid = 0;
+  std::string duration = "5s";
+  std::string output = "-";  ///< "-": standard output.
+  std::optional<std::int64_t> max_events;
 };
 
 struct WatchOptions {

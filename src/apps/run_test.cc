@@ -148,8 +148,7 @@ class RunReport : public ::testing::Test {
   JsonValue trace(std::uint64_t total) {
     std::string text;
     const auto frame = this->frame();
-    const TraceCounts counts{.in_file = log_.executions().size(), .total = total};
-    const auto written = write_chrome_trace(log_, *frame, counts, [&](std::string_view piece) {
+    const auto written = write_trace(log_, *frame, total, [&](std::string_view piece) {
       text += piece;
       return Result<void>();
     });
@@ -203,8 +202,8 @@ TEST_F(RunReport, ATraceHasWhatIsKnownSinglyAndSaysWhatIsNot) {
 
 TEST_F(RunReport, AnErrorOfTheFileIsPassedOn) {
   launch("gemm", KernelKind::kCompute, {1us});
-  const auto written = write_chrome_trace(
-      log_, *frame(), {}, [](std::string_view) { return Result<void>(fail(Errc::kIo, "full")); });
+  const auto written = write_trace(
+      log_, *frame(), 1, [](std::string_view) { return Result<void>(fail(Errc::kIo, "full")); });
   ASSERT_FALSE(written);
   EXPECT_EQ(written.error().message, "full");
 }

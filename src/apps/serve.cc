@@ -253,7 +253,8 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
                                  .state_directory = tokens->directory,
                                  .frame_period = Duration(static_cast<std::int64_t>(
                                      static_cast<double>(config.frames.period.count()) / speed)),
-                                 .history = {history.store.get(), history.why_not}});
+                                 .history = {history.store.get(), history.why_not},
+                                 .tracer = *door ? &(*door)->tracer() : nullptr});
   if (!server) {
     complain(server.error());
     const Errc code = server.error().code;

@@ -45,9 +45,9 @@ class PeerUsers {
   };
   Found ask(const TcpEnds& ends);
 
-  UniqueFd diag_;                         ///< A netlink socket; none: not offered here.
-  bool is_spoken_ = false;                ///< The kernel has answered a question.
-  std::uint32_t sequence_ = 0;            ///< Of the last question.
+  UniqueFd diag_;               ///< A netlink socket; none: not offered here.
+  bool is_spoken_ = false;      ///< The kernel has answered a question.
+  std::uint32_t sequence_ = 0;  ///< Of the last question.
   std::uint64_t table_reads_ = 0;
   std::optional<std::uint32_t> unknown_;  ///< What stands for users outside of our namespace.
 };
