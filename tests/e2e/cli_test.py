@@ -87,7 +87,8 @@ class UsageTest(unittest.TestCase):
         code, out, _ = run("--help")
         self.assertEqual(code, 0)
         for verb in ("serve", "kernels", "report", "status", "alerts", "watch", "config",
-                     "version", "completion", "doctor", "ps", "ls", "events", "topo", "run"):
+                     "version", "completion", "doctor", "ps", "ls", "events", "topo", "run",
+                     "trace"):
             self.assertIn(verb, out)
             self.assertEqual(run(verb, "--help")[0], 0)
         self.assertTrue(run("--version")[1].startswith("gpuvigil "))
