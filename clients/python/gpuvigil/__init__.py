@@ -26,6 +26,8 @@ from .messages import (
     StreamMessage,
     StreamSubscribed,
 )
+from .record import Recorder, RecorderStats, get_recorder, record_kernel, set_recorder
+from .torch_profiler import torch_handler
 
 __all__ = [
     "ApiError",
@@ -38,6 +40,8 @@ __all__ = [
     "GpuvigilError",
     "NotFound",
     "ProtocolError",
+    "Recorder",
+    "RecorderStats",
     "Stream",
     "StreamAlert",
     "StreamClosed",
@@ -50,5 +54,9 @@ __all__ = [
     "Unauthorized",
     "Unavailable",
     "__version__",
+    "get_recorder",
+    "record_kernel",
+    "set_recorder",
+    "torch_handler",
     "types",
 ]
