@@ -84,15 +84,18 @@ class Batch:
 
 
 def take(queue: "deque[Entry]", now_ns: int, most: int = MOST) -> Batch:
-    """Takes the next batch out of the queue, the oldest first."""
+    """Takes the next batch out of the queue, the oldest first. Others may append and clear
+    meanwhile; nobody else takes."""
     batch, size = Batch([]), 0
-    while queue and len(batch.entries) < most:
-        entry = queue[0]
-        # The least that JSON makes of it is bounded by six bytes a byte of the name.
-        more = len(json.dumps(entry.name)) + 160
-        if batch.entries and size + more > MOST_BYTES:
+    while len(batch.entries) < most:
+        try:
+            entry = queue[0]
+            more = len(json.dumps(entry.name)) + 160
+            if batch.entries and size + more > MOST_BYTES:
+                break
+            queue.popleft()
+        except IndexError:
             break
-        queue.popleft()
         if entry.end_ns is not None and entry.end_ns < now_ns - OLDEST_NS:
             batch.expired += 1
             continue

@@ -56,7 +56,8 @@ class RecorderStats:
 class Recorder:
     """Takes executions from any thread and posts them in batches from a thread of its own.
 
-    record() takes about a microsecond and never waits. After a fork the child begins with an
+    record() takes a few microseconds and never waits; at most `capacity` executions wait, and one
+    batch is on its way. After a fork the child begins with an
     empty recorder: what waits is the parent's. At the end of the program what waits is posted
     within `exit_deadline` seconds, and a loss is told by the logger `gpuvigil`.
     """
@@ -89,6 +90,7 @@ class Recorder:
         self._thread: Optional[threading.Thread] = None
         self._wake = threading.Event()  # set by flush() and close() alone
         self._posting = 0  # executions that are on their way
+        self._cutting = False  # while a batch is in neither number
         self._closed = False
         self._told_full = False
 
@@ -113,33 +115,41 @@ class Recorder:
             ns = round(duration_ms * 1e6)
         except (OverflowError, ValueError, TypeError):
             ns = -1
-        return self.record_many([Entry(name, ns, end_ns, memory_mb, device, kind)]) == 1
+        return self.record_entry(Entry(name, ns, end_ns, memory_mb, device, kind))
+
+    def record_entry(self, entry: Entry) -> bool:
+        """As record(), for what is made already."""
+        with self._lock:
+            return self._take(entry)
 
     def record_many(self, entries: Iterable[Entry]) -> int:
         """Takes as many as there is room for; gives how many."""
-        taken = 0
         with self._lock:
-            for entry in entries:
-                why = _batch.why_not(entry)
-                if why is not None:
-                    self._count(malformed=1)
-                    LOG.debug("an execution is not taken: %s", why)
-                elif self._closed:
-                    self._count(abandoned=1)
-                elif len(self._queue) + self._posting >= self._capacity:
-                    self._count(dropped=1)
-                else:
-                    self._queue.append(entry)
-                    taken += 1
-            self._count(recorded=taken)
-            if taken and self._thread is None:
+            return sum([self._take(entry) for entry in entries])
+
+    def _take(self, entry: Entry) -> bool:
+        """The lock is held."""
+        why = _batch.why_not(entry)
+        if why is not None:
+            self._count(malformed=1)
+            LOG.debug("an execution is not taken: %s", why)
+        elif self._closed:
+            self._count(abandoned=1)
+        elif len(self._queue) + self._posting >= self._capacity:
+            self._count(dropped=1)
+        else:
+            self._queue.append(entry)
+            self._counts["recorded"] += 1
+            if self._thread is None:
                 self._start()
-        return taken
+            return True
+        return False
 
     def stats(self) -> RecorderStats:
         """What became of the executions up to now."""
         with self._lock:
-            return RecorderStats(**self._counts, waiting=len(self._queue) + self._posting,
+            waiting = len(self._queue) + self._posting + self._cutting
+            return RecorderStats(**self._counts, waiting=waiting,
                                  last_error=self._last_error)
 
     def flush(self, timeout: float = 5.0) -> bool:
@@ -212,10 +222,13 @@ class Recorder:
         """Posts what waits; None, or the least seconds to wait where that failed."""
         refusals = 0
         while True:
+            # Without the lock: nobody who records waits for a batch to be cut.
+            self._cutting = True
+            batch = _batch.take(self._queue, time.time_ns())
             with self._lock:
-                batch = _batch.take(self._queue, time.time_ns())
                 self._count(expired=batch.expired)
                 self._posting = len(batch.entries)
+                self._cutting = False
             if not batch.entries:
                 return None
             try:
@@ -319,10 +332,11 @@ def set_recorder(recorder: Optional[Recorder]) -> Optional[Recorder]:
 class Span:
     """What record_kernel() makes: a decorator and a context manager."""
 
-    def __init__(self, name: str, more: dict[str, Any], synchronize: Optional[Callable[[], object]],
+    def __init__(self, name: str, more: tuple[Any, ...],
+                 synchronize: Optional[Callable[[], object]],
                  recorder: Optional[Recorder]) -> None:
         self._name = name
-        self._more = more  # members of an Entry
+        self._more = more  # of an Entry, behind its end
         self._synchronize = synchronize
         self._recorder = recorder
         self._begun: list[int] = []
@@ -367,7 +381,7 @@ class Span:
             self._synchronize()
         took = time.perf_counter_ns() - begun
         recorder = self._recorder if self._recorder is not None else get_recorder()
-        recorder.record_many([Entry(self._name, took, time.time_ns(), **self._more)])
+        recorder.record_entry(Entry(self._name, took, time.time_ns(), *self._more))
 
 
 @overload
@@ -409,7 +423,7 @@ def record_kernel(
     Functions may be coroutines. What raises is reported too: its time was spent. One block may be
     entered again inside itself, not by two threads at once; a function may run in any number.
     """
-    more = {"memory_mb": memory_mb, "device": device, "kind": kind}
+    more = (memory_mb, device, kind)
     if callable(name):
         return Span(name.__qualname__, more, synchronize, recorder)(name)
     return Span(name, more, synchronize, recorder)
