@@ -68,7 +68,8 @@ class AnswersTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.server = Server("--demo", "--auth", "off")
-        wait_for(lambda: cls.server.json("/api/v1/gpu/kernels")["kernels"], "kernels")
+        wait_for(lambda: len(cls.server.json(
+            "/api/v1/gpu/kernels", name=["*nccl*", "*gemm*"])["kernels"]) >= 3, "kernels")
 
     @classmethod
     def tearDownClass(cls):
