@@ -82,8 +82,11 @@ class Recorder:
 
     def _begin(self) -> None:
         """All that a child of fork has anew."""
-        # Reentrant: a signal's handler may record while its thread does.
+        # Reentrant, for the handler of a signal may ask while its thread is in here. It may also
+        # record, and would do so in the middle of an addition: so what comes then waits in _late.
         self._lock = threading.RLock()
+        self._owner = 0  # the thread that records just now
+        self._late: deque[Entry] = deque()
         self._queue: deque[Entry] = deque()
         self._counts = dict.fromkeys(COUNTERS, 0)
         self._last_error: Optional[str] = None
@@ -119,13 +122,27 @@ class Recorder:
 
     def record_entry(self, entry: Entry) -> bool:
         """As record(), for what is made already."""
-        with self._lock:
-            return self._take(entry)
+        return self._record((entry,)) == 1
 
     def record_many(self, entries: Iterable[Entry]) -> int:
         """Takes as many as there is room for; gives how many."""
+        return self._record(entries)
+
+    def _record(self, entries: Iterable[Entry]) -> int:
+        me = threading.get_ident()
+        if self._owner == me:
+            late = list(entries)
+            self._late.extend(late)
+            return len(late)
         with self._lock:
-            return sum([self._take(entry) for entry in entries])
+            self._owner = me
+            try:
+                taken = sum([self._take(entry) for entry in entries])
+                while self._late:
+                    self._take(self._late.popleft())
+            finally:
+                self._owner = 0
+        return taken
 
     def _take(self, entry: Entry) -> bool:
         """The lock is held."""
@@ -148,7 +165,7 @@ class Recorder:
     def stats(self) -> RecorderStats:
         """What became of the executions up to now."""
         with self._lock:
-            waiting = len(self._queue) + self._posting + self._cutting
+            waiting = len(self._queue) + len(self._late) + self._posting + self._cutting
             return RecorderStats(**self._counts, waiting=waiting,
                                  last_error=self._last_error)
 
@@ -221,6 +238,8 @@ class Recorder:
     def _post_all(self) -> Optional[float]:
         """Posts what waits; None, or the least seconds to wait where that failed."""
         refusals = 0
+        if self._late:
+            self._record(())  # a handler's, that came when the last record was nearly over
         while True:
             # Without the lock: nobody who records waits for a batch to be cut.
             self._cutting = True

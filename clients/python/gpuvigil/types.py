@@ -694,7 +694,7 @@ class ProcessSlurm(TypedDict):
 
 
 class ProcessCapturesItem(TypedDict):
-    #: cuda, opencl, sdk.
+    #: cuda, rocm, opencl, sdk.
     by: str
     runtime: Optional[str]
     detail: Literal["full", "sampled", "counts", "off"]

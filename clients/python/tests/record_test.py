@@ -282,6 +282,24 @@ class RecorderTest(Base):
         self.assertTrue(recorder.flush(PATIENCE))
         self.assertEqual(self.row("signal")["total_calls"], recorder.stats().recorded)
 
+    def test_a_handler_in_the_middle_of_an_addition_is_counted(self):
+        recorder = self.recorder()
+
+        class Interrupted(dict):
+            """Counters between whose reading and writing a signal comes, once."""
+
+            def __getitem__(self, name):
+                value = super().__getitem__(name)
+                if not came:
+                    came.append(recorder.record("handler", 1))
+                return value
+
+        came = []
+        recorder._counts = Interrupted(recorder._counts)
+        self.assertTrue(recorder.record("interrupted", 1))
+        self.assertTrue(recorder.flush(PATIENCE))
+        self.assertEqual((came, recorder.stats().recorded, recorder.stats().posted), ([True], 2, 2))
+
     def test_a_child_of_fork_reports_its_own_and_the_parent_s_are_not_lost(self):
         recorder = self.recorder(period=0.5)
         recorder.record("parent", 1)
