@@ -178,6 +178,86 @@ class AsyncMethods:
             },
         ))
 
+    @overload
+    async def history(
+        self,
+        *,
+        metric: Many[str],
+        device: Optional[Many[Union[str, int]]] = None,
+        from_: Optional[Union[str, datetime]] = None,
+        to: Optional[Union[str, datetime]] = None,
+        step: Optional[str] = None,
+        agg: Optional[Literal["avg", "min", "max", "last"]] = None,
+        trend: Optional[Literal["true", "false"]] = None,
+        format: Literal["json"] = "json",
+    ) -> types.History:
+        ...
+
+    @overload
+    async def history(
+        self,
+        *,
+        metric: Many[str],
+        device: Optional[Many[Union[str, int]]] = None,
+        from_: Optional[Union[str, datetime]] = None,
+        to: Optional[Union[str, datetime]] = None,
+        step: Optional[str] = None,
+        agg: Optional[Literal["avg", "min", "max", "last"]] = None,
+        trend: Optional[Literal["true", "false"]] = None,
+        format: Literal["csv"],
+    ) -> str:
+        ...
+
+    async def history(
+        self,
+        *,
+        metric: Many[str],
+        device: Optional[Many[Union[str, int]]] = None,
+        from_: Optional[Union[str, datetime]] = None,
+        to: Optional[Union[str, datetime]] = None,
+        step: Optional[str] = None,
+        agg: Optional[Literal["avg", "min", "max", "last"]] = None,
+        trend: Optional[Literal["true", "false"]] = None,
+        format: Optional[Literal["json", "csv"]] = None,
+    ) -> Union[types.History, str]:
+        """What devices did, a value a step.
+
+        Raw values are kept for a day, minutes for a month, hours for a year (settable). Where the
+        values that a step asks for are kept no longer, the answer is coarser: `step_ms` says how
+        fine it is. A step begins at a multiple of its length; nulls are gaps.
+
+        `metric`: Name of a metric, such as power; repeatable.
+
+        `device`: Index, UUID or PCI bus id; repeatable.
+
+        `from_`: A time in RFC 3339, or a span back from now; an hour before to.
+
+        `to`: The same; now.
+
+        `step`: Whole seconds, as 10s, 1m or 1h; so that there are at most 720.
+
+        `agg`: How the values of a step become one.
+
+        `trend`: Slope of each series and availability of each device.
+
+        `format`: json, unless Accept names text/csv.
+
+        GET /api/v1/gpu/history. Scope: read.
+        """
+        return cast(Union[types.History, str], await self._call(
+            op.GET_HISTORY,
+            query={
+                "metric": metric,
+                "device": device,
+                "from": from_,
+                "to": to,
+                "step": step,
+                "agg": agg,
+                "trend": trend,
+                "format": format,
+            },
+        ))
+
     async def alerts(
         self,
         *,
@@ -254,6 +334,16 @@ class AsyncMethods:
             body={"samples": list(samples)},
         ))
 
+    async def post_traces(self, body: types.TraceWish) -> types.Trace:
+        """Single executions of a process for some seconds.
+
+        The process must have an agent in it. The answer is a Chrome trace, and comes when the time
+        has passed; who closes the connection before ends the trace.
+
+        POST /api/v1/gpu/traces. Scope: write.
+        """
+        return cast(types.Trace, await self._call(op.POST_TRACES, body=body))
+
     async def system(self) -> types.System:
         """What this server costs, and what it has refused and lost.
 
@@ -308,25 +398,83 @@ class AsyncMethods:
         return cast(types.GetVersionAnswer, await self._call(op.GET_VERSION))
 
     async def page(self) -> str:
-        """The status page.
+        """The dashboard: all at a glance.
 
         GET /. Needs no token.
         """
         return cast(str, await self._call(op.GET_PAGE))
 
-    async def page_script(self) -> str:
+    async def devices_page(self) -> str:
+        """The dashboard: devices.
+
+        GET /devices. Needs no token.
+        """
+        return cast(str, await self._call(op.GET_DEVICES_PAGE))
+
+    async def device_page(self, ref: Union[str, int]) -> str:
+        """The dashboard: one device.
+
+        `ref`: An index, a UUID or a PCI bus id.
+
+        GET /devices/{ref}. Needs no token.
+        """
+        return cast(str, await self._call(op.GET_DEVICE_PAGE, path={"ref": ref}))
+
+    async def kernels_page(self) -> str:
+        """The dashboard: kernels.
+
+        GET /kernels. Needs no token.
+        """
+        return cast(str, await self._call(op.GET_KERNELS_PAGE))
+
+    async def processes_page(self) -> str:
+        """The dashboard: processes.
+
+        GET /processes. Needs no token.
+        """
+        return cast(str, await self._call(op.GET_PROCESSES_PAGE))
+
+    async def alerts_page(self) -> str:
+        """The dashboard: alerts.
+
+        GET /alerts. Needs no token.
+        """
+        return cast(str, await self._call(op.GET_ALERTS_PAGE))
+
+    async def system_page(self) -> str:
+        """The dashboard: the server itself.
+
+        GET /system. Needs no token.
+        """
+        return cast(str, await self._call(op.GET_SYSTEM_PAGE))
+
+    async def login_page(self) -> str:
+        """The dashboard: where a browser shows a token.
+
+        GET /login. Needs no token.
+        """
+        return cast(str, await self._call(op.GET_LOGIN_PAGE))
+
+    async def dashboard_script(self) -> str:
         """Its script.
 
-        GET /status.js. Needs no token.
+        GET /assets/app.js. Needs no token.
         """
-        return cast(str, await self._call(op.GET_PAGE_SCRIPT))
+        return cast(str, await self._call(op.GET_DASHBOARD_SCRIPT))
 
-    async def page_style(self) -> str:
+    async def dashboard_style(self) -> str:
         """Its style.
 
-        GET /status.css. Needs no token.
+        GET /assets/app.css. Needs no token.
         """
-        return cast(str, await self._call(op.GET_PAGE_STYLE))
+        return cast(str, await self._call(op.GET_DASHBOARD_STYLE))
+
+    async def dashboard_font(self) -> str:
+        """Its font.
+
+        GET /assets/inter.woff2. Needs no token.
+        """
+        return cast(str, await self._call(op.GET_DASHBOARD_FONT))
 
     async def contract(self) -> dict[str, Any]:
         """This contract as JSON.
@@ -369,17 +517,3 @@ class AsyncMethods:
         GET /docs/swagger-ui.css. Needs no token.
         """
         return cast(str, await self._call(op.GET_SWAGGER_STYLE))
-
-    async def login_page(self) -> str:
-        """Where a browser shows a token.
-
-        GET /login. Needs no token.
-        """
-        return cast(str, await self._call(op.GET_LOGIN_PAGE))
-
-    async def login_script(self) -> str:
-        """Its script.
-
-        GET /login.js. Needs no token.
-        """
-        return cast(str, await self._call(op.GET_LOGIN_SCRIPT))

@@ -1,7 +1,68 @@
 # SPDX-License-Identifier: Apache-2.0
 # Written by clients/python/generate.py from api/openapi.yaml: run that, do not edit this.
 """Answers and bodies of the HTTP interface, as the contract has them."""
-from typing import Literal, Optional, TypedDict, Union
+from typing import Any, Literal, Optional, TypedDict, Union
+
+Timestamp = str
+
+#: Only there when a device is simulated.
+Demo = Literal[True]
+
+Window = TypedDict("Window", {
+    "from": Timestamp,
+    "to": Timestamp,
+    "coverage": float,
+})
+
+
+class HistorySeriesItemTrend(TypedDict):
+    """With trend=true."""
+
+    #: Of the line with the least squares; null below three values.
+    slope_per_hour: Optional[float]
+
+
+class _HistorySeriesItemRequired(TypedDict):
+    metric: str
+    unit: str
+    #: Its index now; null: it is not there.
+    device: Optional[int]
+    uuid: str
+    #: When each step begins.
+    times: list[Timestamp]
+    #: As many, bit by bit as they were kept; null: a gap.
+    values: list[Optional[float]]
+
+
+class HistorySeriesItem(_HistorySeriesItemRequired, total=False):
+    #: With trend=true.
+    trend: HistorySeriesItemTrend
+
+
+class HistoryAvailabilityItem(TypedDict):
+    device: Optional[int]
+    uuid: str
+    #: Share of the time that history covers in which it was there and ok; null: it covers nothing.
+    availability_ratio: Optional[float]
+
+
+class _HistoryRequired(TypedDict):
+    timestamp: Timestamp
+    seq: int
+    window: Window
+    #: Of the answer; at least what was asked for.
+    step_ms: float
+    agg: Literal["avg", "min", "max", "last"]
+    #: By metric as asked for, then device. A device that was never seen to have the metric is left
+    #: out, unless it was named.
+    series: list[HistorySeriesItem]
+
+
+class History(_HistoryRequired, total=False):
+    demo: Demo
+    #: With trend=true.
+    availability: list[HistoryAvailabilityItem]
+
 
 #: Index, UUID or PCI bus id of a device; 0 when it is left out. A number below 64 that no device
 #: has is a device of the sender's own.
@@ -50,7 +111,44 @@ class Accepted(TypedDict):
     accepted: int
 
 
-Timestamp = str
+class _TraceWishRequired(TypedDict):
+    pid: int
+
+
+class TraceWish(_TraceWishRequired, total=False):
+    duration_ms: int
+    max_events: int
+
+
+TraceOtherData = TypedDict("TraceOtherData", {
+    "executions": int,
+    "executions_in_this_file": int,
+    "executions_not_in_this_file": int,
+    "pid": int,
+    "source": str,
+    "from": Timestamp,
+    "until": Timestamp,
+    "is_complete": bool,
+    "executions_overwritten": int,
+    "executions_over_limit": int,
+    "executions_without_times": int,
+    "executions_lost": int,
+    "executions_unreadable": int,
+})
+
+
+class Trace(TypedDict):
+    """The Trace Event Format of Chrome, as Perfetto reads it. Executions are events of phase X with
+    the categories kernel, gpu_memcpy and gpu_memset; a process is a device, a row a stream.
+    """
+
+    displayTimeUnit: str
+    #: What ts counts from, since 1970.
+    baseTimeNanoseconds: int
+    deviceProperties: list[dict[str, Any]]
+    traceEvents: list[dict[str, Any]]
+    otherData: TraceOtherData
+
 
 #: Why a field beside it is null.
 Reasons = dict[str, str]
@@ -114,6 +212,32 @@ class SystemRoutesItem(TypedDict):
     max_ms: float
 
 
+class SystemHistory(TypedDict):
+    #: Every row is in its place, as far as it has one.
+    recording: bool
+    #: Why not; null where all is well.
+    problem: Optional[str]
+    #: Its file, or "memory".
+    place: Optional[str]
+    oldest: Optional[Timestamp]
+    newest: Optional[Timestamp]
+    series: int
+    #: In use; free pages are not counted.
+    file_bytes: int
+    #: Taken, one a second.
+    rows_total: int
+    #: That found no room.
+    rows_dropped_total: int
+    #: Not newer than what was there: a clock was set back.
+    rows_late_total: int
+    commits_failed_total: int
+    #: Parts of the file that could not be read: gaps.
+    damaged_total: int
+    queries_total: int
+    #: Too many at once, or too slow.
+    queries_refused_total: int
+
+
 class SystemEngine(TypedDict):
     frame_period_ms: float
     #: Of a frame.
@@ -157,6 +281,7 @@ class System(TypedDict):
     server: SystemServer
     #: Those that were asked for.
     routes: list[SystemRoutesItem]
+    history: SystemHistory
     engine: SystemEngine
     #: The drivers that are asked for devices.
     backends: list[SystemBackendsItem]
@@ -175,15 +300,6 @@ class Session(TypedDict):
 
 #: The first 64 bits of SHA-256 of the name.
 KernelId = str
-
-#: Only there when a device is simulated.
-Demo = Literal[True]
-
-Window = TypedDict("Window", {
-    "from": Timestamp,
-    "to": Timestamp,
-    "coverage": float,
-})
 
 
 class _MemoryRequired(TypedDict):
@@ -930,6 +1046,10 @@ __all__ = [
     "FullDevice",
     "FullDeviceFindingsItem",
     "GetVersionAnswer",
+    "History",
+    "HistoryAvailabilityItem",
+    "HistorySeriesItem",
+    "HistorySeriesItemTrend",
     "Inventory",
     "Kernel",
     "KernelDetail",
@@ -967,6 +1087,7 @@ __all__ = [
     "System",
     "SystemBackendsItem",
     "SystemEngine",
+    "SystemHistory",
     "SystemLog",
     "SystemProcess",
     "SystemRoutesItem",
@@ -975,5 +1096,8 @@ __all__ = [
     "Topology",
     "TopologyDevicesItem",
     "TopologyLinksItem",
+    "Trace",
+    "TraceOtherData",
+    "TraceWish",
     "Window",
 ]
