@@ -17,9 +17,9 @@ export default defineConfig({
     assetsInlineLimit: 0,
     cssCodeSplit: false,
     modulePreload: false,
-    rolldownOptions: {
+    rollupOptions: {
       output: {
-        codeSplitting: false,
+        inlineDynamicImports: true,
         entryFileNames: 'assets/app.js',
         assetFileNames: (asset) =>
           asset.names.some((name) => name.includes('inter-latin-wght-normal'))

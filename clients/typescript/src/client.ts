@@ -28,9 +28,12 @@ interface Parts extends CallOptions {
   query?: Record<string, QueryValue>;
   body?: unknown;
   token?: string;
+  /** How much later than usual the answer may come. */
+  extraMs?: number;
 }
 
 const DEFAULT_TIMEOUT_MS = 15000;
+const LONGEST_TRACE_MS = 60000;
 
 function queryText(query: Record<string, QueryValue> | undefined): string {
   const text = new URLSearchParams();
@@ -78,6 +81,9 @@ export class GpuvigilClient {
   topology = (o?: CallOptions) => this.#call('getTopology', { ...o });
   events = (query: Query<'getEvents'> = {}, o?: CallOptions) =>
     this.#call('getEvents', { query, ...o });
+  /** What devices did, a value a step. */
+  history = (query: Query<'getHistory'>, o?: CallOptions) =>
+    this.#call('getHistory', { query, ...o });
   alerts = (query: Query<'getAlerts'> = {}, o?: CallOptions) =>
     this.#call('getAlerts', { query, ...o });
   /** Everything on one page. */
@@ -94,6 +100,13 @@ export class GpuvigilClient {
   /** Tells of readings of devices that the server does not measure. Scope `ingest`. */
   postSamples = (samples: Schemas['Samples']['samples'], o?: CallOptions) =>
     this.#call('postSamples', { body: { samples }, ...o });
+
+  /**
+   * Single executions of a process for `duration_ms`, as a Chrome trace; it takes that long to come.
+   * Scope `write`.
+   */
+  trace = (wish: { pid: number } & Partial<Schemas['TraceWish']>, o?: CallOptions) =>
+    this.#call('postTraces', { body: wish, extraMs: wish.duration_ms ?? LONGEST_TRACE_MS, ...o });
 
   /** Who asks, and what they may do. */
   session = (o?: CallOptions) => this.#call('getSession', { ...o });
@@ -124,7 +137,7 @@ export class GpuvigilClient {
     const token = parts.token ?? this.#token;
     if (token !== undefined) headers['Authorization'] = `Bearer ${token}`;
     if (parts.body !== undefined) headers['Content-Type'] = 'application/json';
-    const limit = AbortSignal.timeout(this.#timeoutMs);
+    const limit = AbortSignal.timeout(this.#timeoutMs + (parts.extraMs ?? 0));
     let response: Response;
     try {
       response = await this.#fetch(this.#base + path + queryText(parts.query), {

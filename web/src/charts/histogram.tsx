@@ -18,7 +18,7 @@ export interface Binned {
   counts: number[];
 }
 
-/** Buckets as bars of equal width on a logarithmic axis. */
+/** Buckets as bars of equal width on a logarithmic axis; a bucket over several bars is spread. */
 export function binned(buckets: Buckets, bars: number): Binned {
   const starts = buckets.map((bucket) => Math.log10(Math.max(bucket.from_ms, LEAST_MS)));
   const ends = buckets.map((bucket, i) =>
@@ -32,23 +32,28 @@ export function binned(buckets: Buckets, bars: number): Binned {
   }
   const counts = new Array<number>(bars).fill(0);
   buckets.forEach((bucket, i) => {
-    const middle = (starts[i]! + ends[i]!) / 2;
-    const bar = Math.min(bars - 1, Math.floor(((middle - low) / (high - low)) * bars));
-    counts[bar]! += bucket.count;
+    const from = ((starts[i]! - low) / (high - low)) * bars;
+    const to = Math.max(((ends[i]! - low) / (high - low)) * bars, from + 1e-6);
+    for (let bar = Math.floor(from); bar < Math.min(to, bars); ++bar) {
+      const overlap = Math.min(to, bar + 1) - Math.max(from, bar);
+      counts[bar]! += (bucket.count * overlap) / (to - from);
+    }
   });
   return { low, high, counts };
 }
 
 function ticks(low: number, high: number): number[] {
   const found: number[] = [];
-  const factors = high - low > 1.5 ? [1] : high - low > 0.6 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 7];
+  const factors = high - low > 1.5 ? [1] : high - low > 0.8 ? [1, 2, 5]
+    : [1, 1.1, 1.2, 1.3, 1.4, 1.6, 1.8, 2, 2.3, 2.6, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9];
   for (let decade = Math.floor(low); decade <= high; ++decade) {
     for (const factor of factors) {
       const at = decade + Math.log10(factor);
-      if (at >= low && at <= high) found.push(at);
+      const room = found.length === 0 || at - found.at(-1)! >= (high - low) / 8;
+      if (at >= low && at <= high && room) found.push(at);
     }
   }
-  return found.slice(0, 9);
+  return found;
 }
 
 export function Histogram({ kernel }: { kernel: KernelDetail }): React.JSX.Element {
@@ -73,14 +78,14 @@ export function Histogram({ kernel }: { kernel: KernelDetail }): React.JSX.Eleme
           y={14 + HEIGHT - Math.max(1.5, (n / most) * HEIGHT)}
           height={Math.max(1.5, (n / most) * HEIGHT)}>
           <title>{`${duration(10 ** (low + (i / BARS) * (high - low)))} to ` +
-            `${duration(10 ** (low + ((i + 1) / BARS) * (high - low)))}: ${count(n)}`}</title>
+            `${duration(10 ** (low + ((i + 1) / BARS) * (high - low)))}: about ${count(Math.round(n))}`}</title>
         </rect>))}
       {marks.map(([name, ms], i) => {
         const at = Math.min(Math.max(x(Math.log10(Math.max(ms, LEAST_MS))), 0), WIDTH);
         return <g key={name} className="mark-line">
           <line x1={at} x2={at} y1={10} y2={HEIGHT + 14} />
-          <text x={Math.min(Math.max(at, 12), WIDTH - 12)} y={8} textAnchor="middle"
-            className={`p${i}`}>{name}</text>
+          <text x={Math.min(Math.max(at, 22), WIDTH - 22)} y={8}
+            textAnchor={['end', 'middle', 'start'][i] as 'end' | 'middle' | 'start'}>{name}</text>
         </g>;
       })}
     </svg>

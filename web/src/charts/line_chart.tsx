@@ -173,7 +173,7 @@ class Plot {
       ticks: { show: false }, font: '11px Inter, sans-serif' };
     return {
       width: Math.max(this.#host.clientWidth, 120), height: HEIGHT,
-      padding: [8, 6, 0, 0], legend: { show: false },
+      padding: [8, 22, 0, 0], legend: { show: false },
       cursor: { sync: { key: SYNC, scales: ['x', null] }, points: { size: 6 }, y: false,
         drag: { x: true, y: false, setScale: false } },
       ...(this.#many ? { bands: [{ series: [4, 2], fill: `${accent}40` }] } : {}),

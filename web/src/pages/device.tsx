@@ -188,7 +188,8 @@ function ProcessesHere({ index }: { index: number }): React.JSX.Element {
 function EventsHere({ index }: { index: number }): React.JSX.Element {
   const polled = usePoll(`events of ${index}`, (signal) =>
     server.events({ device: [String(index)], limit: 50 }, { signal }), 5000);
-  const counts = polled.data?.counts ?? [];
+  // Counts are of all devices, whatever is asked for.
+  const counts = (polled.data?.counts ?? []).filter((one) => one.device === index);
   return (
     <section className="panel">
       <header><h2>Events</h2>{counts.length > 0 && <span className="soft">{counts.map((one) =>

@@ -20,7 +20,7 @@ export function Missing({ reason, said }: { reason?: string | null | undefined; 
   const why = reason ?? 'the source does not tell it';
   return (
     <span className="missing" title={`not known: ${why}`}>
-      {said ? why : <>–<span className="hidden"> not known: {why}</span></>}
+      {said ? `Not known: ${why}` : <>–<span className="hidden"> not known: {why}</span></>}
     </span>
   );
 }
