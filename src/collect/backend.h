@@ -54,6 +54,10 @@ class Backend {
   /// is gone. kPermission: the system does not let us.
   virtual Result<std::vector<Board>> boards() = 0;
 
+  /// How many users of its devices boards() had no room to read since this was last asked. On the
+  /// thread of boards().
+  virtual std::uint64_t take_clients_unread() { return 0; }
+
   /// What one of their devices says. What it cannot tell is Missing with the reason, never zero.
   /// Errors: only when the device gives nothing at all. kNotFound, kUnavailable: it is lost.
   virtual Result<DeviceSample> sample(const DeviceInfo& device, Timestamp now) = 0;
