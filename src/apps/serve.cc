@@ -159,6 +159,13 @@ AccessOptions access_options(const Config& config) {
           .session_rate = config.server.session_rate_limit};
 }
 
+MetricsOptions metrics_options(const Config::Metrics& metrics) {
+  MetricsOptions options{.names = metrics.names, .limits = {}, .host = {}};
+  options.limits.top_kernels = metrics.kernels;
+  options.limits.processes = metrics.processes;
+  return options;
+}
+
 /// Whoever started this program; nobody where that cannot be told, which ends nothing.
 ServiceNotifier service_manager() {
   auto notifier = ServiceNotifier::open(NotifyEnvironment::of_this_process());
@@ -234,7 +241,8 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
                                  .access = access_options(config),
                                  .state_directory = tokens->directory,
                                  .frame_period = Duration(static_cast<std::int64_t>(
-                                     static_cast<double>(config.frames.period.count()) / speed))});
+                                     static_cast<double>(config.frames.period.count()) / speed)),
+                                 .metrics = metrics_options(config.metrics)});
   if (!server) {
     complain(server.error());
     const Errc code = server.error().code;
