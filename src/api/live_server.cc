@@ -25,7 +25,7 @@ HttpServerOptions http_options(const LiveServerOptions& options) {
 LiveServer::LiveServer(Engine& engine, const LiveServerOptions& options)
     : engine_(engine),
       access_(options.access, TokenFile(options.state_directory), clock_),
-      service_(engine, access_, options.frame_period) {
+      service_(engine, access_, options.frame_period, options.metrics) {
   service_.set_tracer(options.tracer);
 }
 

@@ -24,6 +24,7 @@ struct LiveServerOptions {
   Duration frame_period = std::chrono::seconds(1);  ///< Of the engine, in real time.
   HistoryDoor history;                              ///< What it leads to outlives the server.
   Tracer* tracer = nullptr;  ///< To outlive the server; null: nobody can be traced.
+  MetricsOptions metrics = {};
 };
 
 /// A running engine behind HTTP: the service, its server and the thread of both.

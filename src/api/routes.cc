@@ -160,6 +160,22 @@ std::optional<HttpResponse> get_system(RouteContext& context) {
   return reply(context.describe_system());
 }
 
+constexpr std::array kMetricNameChoices = {
+    Choice<std::optional<MetricNames>>{to_string(MetricNames::kOwn), MetricNames::kOwn},
+    Choice<std::optional<MetricNames>>{to_string(MetricNames::kDcgm), MetricNames::kDcgm},
+    Choice<std::optional<MetricNames>>{to_string(MetricNames::kAll), MetricNames::kAll},
+};
+
+std::optional<HttpResponse> get_metrics(RouteContext& context) {
+  using Names = std::optional<MetricNames>;
+  static constexpr std::array<Choice<Names>, 3> kNames = {
+      {{"own", MetricNames::kOwn}, {"dcgm", MetricNames::kDcgm}, {"all", MetricNames::kAll}}};
+  ParameterReader in(context.request, context.frame);
+  const auto names = in.choice<Names>("names", kNames, std::nullopt);
+  if (const auto errors = in.finish(); !errors.empty()) return bad_parameters(errors);
+  return context.metrics(context.request, names);
+}
+
 std::optional<HttpResponse> get_healthz(RouteContext&) {
   return reply("ok\n", kPlainText);
 }
@@ -229,6 +245,7 @@ constexpr std::array kRoutes = {
     Route{Method::kPost, "/api/v1/gpu/traces", kWrite, post_traces, false,
           "Single executions of a process for some seconds."},
     Route{Method::kGet, "/api/v1/system", kRead, get_system, false, "What this server costs."},
+    Route{Method::kGet, "/metrics", kRead, get_metrics, false, "All of it for Prometheus."},
     Route{Method::kGet, "/api/v1/session", kCaller, get_session, false, "Who asks, and may what?"},
     Route{Method::kPost, "/api/v1/session", kCaller, post_session, false, "Log a browser in."},
     Route{Method::kDelete, "/api/v1/session", kCaller, delete_session, false, "Log it out."},
@@ -278,6 +295,13 @@ HttpResponse reply(std::string body, std::string_view content_type) {
 
 HttpResponse bad_parameters(const std::vector<ParameterError>& errors) {
   return problem(400, "some parameters are not understood", errors);
+}
+
+std::optional<MetricNames> parse_metric_names(std::string_view text) {
+  for (const auto& [word, names] : kMetricNameChoices) {
+    if (word == text) return names;
+  }
+  return std::nullopt;
 }
 
 std::string_view method_name(Method method) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "api/answer_cache.h"
+#include "api/metrics_page.h"
 #include "api/request_stats.h"
 #include "api/routes.h"
 #include "api/stream_hub.h"
@@ -30,7 +31,7 @@ class Service final : public HttpHandler {
  public:
   /// `engine` must be started; it and `access` must outlive the service. `frame_period` is in real
   /// time.
-  Service(Engine& engine, Access& access, Duration frame_period);
+  Service(Engine& engine, Access& access, Duration frame_period, MetricsOptions metrics = {});
 
   std::optional<HttpResponse> handle(const HttpRequest& request, Deferral& deferral) override;
   std::variant<StreamAccepted, HttpResponse> upgrade(const HttpRequest& request,
@@ -75,7 +76,10 @@ class Service final : public HttpHandler {
   void note(const HttpRequest& request, const Route* route, unsigned status, Duration took);
   /// Once a second one line for all who were refused: it must not be theirs to fill the log.
   void tell_refusals();
+  /// Hands `take` what this server knows of itself.
+  void report(const std::function<void(const SystemReport&)>& take) const;
   [[nodiscard]] std::string describe_system() const;
+  [[nodiscard]] HttpResponse metrics(const HttpRequest& request, std::optional<MetricNames> names);
 
   Engine& engine_;
   Access& access_;
@@ -89,7 +93,12 @@ class Service final : public HttpHandler {
   std::function<HttpServerStats()> http_stats_;
   Tracer* tracer_ = nullptr;
   const std::function<std::string()> describe_system_ = [this] { return describe_system(); };
+  const MetricsAnswer answer_metrics_ = [this](const HttpRequest& request,
+                                               std::optional<MetricNames> names) {
+    return metrics(request, names);
+  };
   AnswerCache answers_;
+  MetricsPage metrics_;
 };
 
 }  // namespace gpuvigil

@@ -150,6 +150,10 @@ Result<Config> parse_config(std::string_view text, std::string origin) {
   in.read("limits.series", config.limits.series, 16, 1'000'000);
   in.read("limits.connections", config.limits.connections, 1, 100'000);
   read_history(in, config.history);
+  read_word(in, "metrics.names", config.metrics.names, parse_metric_names,
+            to_string(config.metrics.names), R"("own", "dcgm" or "all")");
+  in.read("metrics.kernels", config.metrics.kernels, 1, MetricLimits::kMaxTopKernels);
+  in.read("metrics.processes", config.metrics.processes, 0, 4096);
   in.read("demo.seed", config.demo.seed, 0, 1'000'000'000);
   AlertSettings& alerts = config.alerts;
   in.read("alerts.utilization_percent", alerts.utilization_percent, 0, 100);
@@ -209,6 +213,9 @@ std::string format_config(const Config& config) {
   out += fmt::format("[limits]\nkernels = {}\nseries = {}\nconnections = {}\n\n",
                      config.limits.kernels, config.limits.series, config.limits.connections);
   out += format_history(config.history) + "\n";
+  out += fmt::format("[metrics]\nnames = \"{}\"\nkernels = {}\nprocesses = {}\n\n",
+                     to_string(config.metrics.names), config.metrics.kernels,
+                     config.metrics.processes);
   out += fmt::format("[demo]\nseed = {}\n\n", config.demo.seed);
   out += fmt::format("[alerts]\nutilization_percent = {}\nutilization_for = \"{}\"\n",
                      alerts.utilization_percent, format_span(alerts.utilization_for));

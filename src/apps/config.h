@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "alert/rule.h"
+#include "api/metrics_page.h"
 #include "auth/access.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -48,6 +49,12 @@ struct Config {
     std::string db = "auto";  ///< A path, auto, memory or off.
     HistoryLimits limits;
   } history;
+
+  struct Metrics {
+    MetricNames names = MetricNames::kOwn;  ///< Of devices at GET /metrics, where nobody says it.
+    std::uint64_t kernels = 50;             ///< Told by name; others come to one series.
+    std::uint64_t processes = 128;
+  } metrics;
 
   struct Demo {
     std::uint64_t seed = 1;

@@ -164,6 +164,13 @@ AccessOptions access_options(const Config& config) {
           .session_rate = config.server.session_rate_limit};
 }
 
+MetricsOptions metrics_options(const Config::Metrics& metrics) {
+  MetricsOptions options{.names = metrics.names, .limits = {}, .host = {}};
+  options.limits.top_kernels = metrics.kernels;
+  options.limits.processes = metrics.processes;
+  return options;
+}
+
 /// Whoever started this program; nobody where that cannot be told, which ends nothing.
 ServiceNotifier service_manager() {
   auto notifier = ServiceNotifier::open(NotifyEnvironment::of_this_process());
@@ -254,7 +261,8 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
                                  .frame_period = Duration(static_cast<std::int64_t>(
                                      static_cast<double>(config.frames.period.count()) / speed)),
                                  .history = {history.store.get(), history.why_not},
-                                 .tracer = *door ? &(*door)->tracer() : nullptr});
+                                 .tracer = *door ? &(*door)->tracer() : nullptr,
+                                 .metrics = metrics_options(config.metrics)});
   if (!server) {
     complain(server.error());
     const Errc code = server.error().code;
