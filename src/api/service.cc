@@ -110,6 +110,7 @@ void Service::report(const std::function<void(const SystemReport&)>& take) const
         .engine = engine_.stats(),
         .frame_period = engine_.frame_period(),
         .frame = *frame,
+        .history = history_,
         .log = program_log().stats()});
 }
 

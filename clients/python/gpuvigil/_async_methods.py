@@ -351,6 +351,19 @@ class AsyncMethods:
         """
         return cast(types.System, await self._call(op.GET_SYSTEM))
 
+    async def metrics(self, *, names: Optional[Literal["own", "dcgm", "all"]] = None) -> str:
+        """Everything that there is a number for, for Prometheus.
+
+        Prometheus text 0.0.4, or OpenMetrics 1.0 where Accept asks for it; made once a frame.
+        docs/metrics.md lists the names.
+
+        `names`: Whose names devices go by: gpuvigil's own in base units, those that NVIDIA's DCGM
+        exporter has today, or both. Left out: what the configuration says (metrics.names).
+
+        GET /metrics. Scope: read.
+        """
+        return cast(str, await self._call(op.GET_METRICS, query={"names": names}))
+
     async def session(self) -> types.Session:
         """Who asks, and what they may do.
 

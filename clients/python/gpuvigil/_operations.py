@@ -18,6 +18,7 @@ POST_EXECUTIONS = Operation("postExecutions", "POST", "/api/v1/gpu/executions", 
 POST_SAMPLES = Operation("postSamples", "POST", "/api/v1/gpu/samples", "json")
 POST_TRACES = Operation("postTraces", "POST", "/api/v1/gpu/traces", "json")
 GET_SYSTEM = Operation("getSystem", "GET", "/api/v1/system", "json")
+GET_METRICS = Operation("getMetrics", "GET", "/metrics", "text")
 GET_SESSION = Operation("getSession", "GET", "/api/v1/session", "json")
 OPEN_SESSION = Operation("openSession", "POST", "/api/v1/session", "json")
 CLOSE_SESSION = Operation("closeSession", "DELETE", "/api/v1/session", "none")

@@ -89,6 +89,9 @@ export class GpuvigilClient {
   /** Everything on one page. */
   report = (o?: CallOptions) => this.#call('getReport', { ...o });
   system = (o?: CallOptions) => this.#call('getSystem', { ...o });
+  /** Everything that there is a number for, as Prometheus reads it. */
+  metrics = (query: Query<'getMetrics'> = {}, o?: CallOptions) =>
+    this.#call('getMetrics', { query, ...o });
   version = (o?: CallOptions) => this.#call('getVersion', { ...o });
   health = (o?: CallOptions) => this.#call('getHealth', { ...o });
   readiness = (o?: CallOptions) => this.#call('getReadiness', { ...o });

@@ -24,6 +24,7 @@ export const OPERATIONS = {
   postSamples: ['POST', '/api/v1/gpu/samples'],
   postTraces: ['POST', '/api/v1/gpu/traces'],
   getSystem: ['GET', '/api/v1/system'],
+  getMetrics: ['GET', '/metrics'],
   getSession: ['GET', '/api/v1/session'],
   openSession: ['POST', '/api/v1/session'],
   closeSession: ['DELETE', '/api/v1/session'],
