@@ -11,7 +11,8 @@
 #include "writer.h"
 
 #define GET(place) __atomic_load_n(&(place), __ATOMIC_RELAXED)
-#define SET(place, value) __atomic_store_n(&(place), (value), __ATOMIC_RELAXED)
+/// Not seen before what was stored before it: an entry's words not before its number is 0.
+#define SET(place, value) __atomic_store_n(&(place), (value), __ATOMIC_RELEASE)
 
 #define CAPACITY \
   ((GPUVIGIL_TRACE_MAX_BYTES - sizeof(gpuvigil_trace_header)) / sizeof(gpuvigil_trace_entry))
@@ -37,8 +38,6 @@ void gpuvigil_trace_write(const agent_execution* one) {
   gpuvigil_trace_entry* const entry =
       (gpuvigil_trace_entry*)(void*)(gpuvigil_trace_ring + 1) + head % CAPACITY;
   SET(entry->number, 0);
-  // What is written below is not seen before the 0.
-  __atomic_thread_fence(__ATOMIC_RELEASE);
   SET(entry->row, one->series);
   SET(entry->device, one->device);
   SET(entry->stream, one->stream);
