@@ -5,6 +5,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <future>
@@ -65,6 +66,23 @@ class AgentCoreTest : public ::testing::Test {
   const std::string path_ = folder_ / "agent.sock";
   std::optional<LiveProfile> server_;
 };
+
+/// Waits until all threads but this one sleep, so that none of them holds a lock of a sanitizer,
+/// which knows nothing of fork(): a thread that starts allocates.
+void let_others_sleep() {
+  const auto is_asleep = [](const std::filesystem::path& thread) {
+    if (thread.filename() == std::to_string(::gettid())) return true;
+    std::ifstream file(thread / "stat");
+    const std::string text((std::istreambuf_iterator<char>(file)), {});
+    const std::size_t name_end = text.rfind(") ");
+    return name_end == std::string::npos || text[name_end + 2] == 'S';
+  };
+  for (int quiet = 0; quiet < 5;) {
+    const std::filesystem::directory_iterator threads("/proc/self/task");
+    quiet = std::ranges::all_of(threads, is_asleep) ? quiet + 1 : 0;
+    ::poll(nullptr, 0, 10);
+  }
+}
 
 /// Counts under one lock as many as a buffer of a driver holds.
 void count(std::uint32_t series, std::uint32_t device, int calls, std::uint64_t start,
@@ -212,6 +230,7 @@ TEST_F(AgentCoreTest, AChildOfAWatchedProgramIsSilent) {
               const std::uint32_t device = agent_device(0, "GPU-12", "");
               const std::uint32_t series = agent_series("k", GPUVIGIL_KIND_COMPUTE, 0);
               count(series, device, 5, agent_now() - 1000, 10);
+              let_others_sleep();
               agent_hold();  // as if another thread were counting
               EarlyChild forked([] {
                 if (agent_is_on() || agent_start(&kPlan)) std::_Exit(1);

@@ -66,7 +66,7 @@ const typing = (target: EventTarget | null): boolean =>
 /** Listens to keys that hold on every page. */
 export function useKeys(showHelp: (show: (before: boolean) => boolean) => void): void {
   useEffect(() => {
-    let leader = 0;
+    let leader = Number.NEGATIVE_INFINITY;
     const hear = (event: KeyboardEvent): void => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
       if (event.key === 'Escape') {
@@ -75,7 +75,7 @@ export function useKeys(showHelp: (show: (before: boolean) => boolean) => void):
       }
       if (typing(event.target) || !keysAreOn()) return;
       const led = performance.now() - leader < 1500;
-      leader = 0;
+      leader = Number.NEGATIVE_INFINITY;
       if (!act(event, led)) return;
       event.preventDefault();
     };
