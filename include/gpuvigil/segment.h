@@ -30,6 +30,7 @@ extern "C" {
 
 #define GPUVIGIL_SEGMENT_MAGIC UINT64_C(0x3167657376757067)  // "gpuvseg1"
 #define GPUVIGIL_HELLO_MAGIC UINT64_C(0x316c656876757067)    // "gpuvhel1"
+#define GPUVIGIL_PASS_MAGIC UINT64_C(0x3173736176757067)     // "gpuvass1"
 
 /// The number of this layout. A server reads its own number and the two before it: what a program
 /// carries stays loaded for weeks while servers are upgraded. A writer says the lowest number that
@@ -239,6 +240,11 @@ typedef struct gpuvigil_hello {
   uint32_t abi;    ///< That of the segment.
   uint32_t size;   ///< Of the segment.
 } gpuvigil_hello;
+
+/// The same with GPUVIGIL_PASS_MAGIC is what one server tells another of a writer that reports to
+/// it, so that both read: beside it are the segment's descriptor and that of the writer's
+/// connection, which tells who the writer is. It is sent before anything in the segment is older
+/// than a poll, is taken from the writer's own user only, and is not answered.
 
 /// The server's one answer. Afterwards nothing is sent by either but what trace_ring.h has; the end
 /// of the connection is the end of the process, or of the server.

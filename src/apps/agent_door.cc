@@ -68,6 +68,7 @@ Result<std::unique_ptr<AgentDoor>> open_agent_door_at(const std::string& path, D
   ProfileOptions options;
   options.path = path;
   options.period = period;
+  options.pass_on_to = agent_sockets();
   GPUVIGIL_TRY(auto server, ProfileServer::start(std::move(options), timeline));
   return std::make_unique<OpenDoor>(std::move(server));
 }

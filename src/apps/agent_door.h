@@ -39,7 +39,8 @@ class AgentDoor {
 [[nodiscard]] Result<std::unique_ptr<AgentDoor>> open_agent_door(const std::string& where,
                                                                  const Clock& timeline);
 
-/// Opens one at that path, for whom nothing is logged; programs are read so often.
+/// Opens one at that path, for whom nothing is logged; programs are read so often, and the server
+/// that this user's programs report to, if one runs, reads them as well.
 /// Errors: kInvalidArgument (the path, or a build without this part), kUnavailable (another one
 /// listens there), kPermission, kIo.
 [[nodiscard]] Result<std::unique_ptr<AgentDoor>> open_agent_door_at(const std::string& path,

@@ -51,6 +51,16 @@ UniqueFd make_socket() {
   return UniqueFd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 }
 
+/// Nothing where the kernel does not say.
+std::optional<AgentPeer> peer_behind(UniqueFd socket) {
+  ucred credentials{};
+  socklen_t size = sizeof(credentials);
+  if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
+    return std::nullopt;
+  }
+  return AgentPeer{.socket = std::move(socket), .uid = credentials.uid, .pid = credentials.pid};
+}
+
 /// Opens the directory of a socket, made if need be, in which nobody else can put things.
 Result<UniqueFd> open_directory(const std::string& path) {
   const auto try_open = [&] {
@@ -108,6 +118,16 @@ std::string default_agent_socket() {
   return runtime + "/gpuvigil/agent.sock";
 }
 
+std::vector<std::string> agent_sockets() {
+  if (std::string given = environment("GPUVIGIL_SOCKET"); !given.empty()) return {given};
+  std::vector<std::string> all;
+  if (const std::string runtime = environment("XDG_RUNTIME_DIR"); runtime.starts_with('/')) {
+    all.push_back(runtime + "/gpuvigil/agent.sock");
+  }
+  all.emplace_back(kSystemSocket);
+  return all;
+}
+
 Result<AgentSocket> AgentSocket::open(const std::string& path) {
   const auto slash = path.rfind('/');
   if (!path.starts_with('/') || slash + 1 == path.size() ||
@@ -156,34 +176,26 @@ AgentSocket::~AgentSocket() {
 }
 
 Result<std::optional<AgentPeer>> AgentSocket::accept() {
-  AgentPeer peer;
-  peer.socket = UniqueFd(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  if (!peer.socket) {
+  UniqueFd socket(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (!socket) {
     const bool is_full = errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS;
     if (is_full) return fail(Errc::kUnavailable, std::strerror(errno));
     return std::nullopt;  // nobody, or somebody who has left again
   }
-  ucred credentials{};
-  socklen_t size = sizeof(credentials);
-  if (::getsockopt(peer.socket.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
-    return std::nullopt;
-  }
-  peer.uid = credentials.uid;
-  peer.pid = credentials.pid;
-  return peer;
+  return peer_behind(std::move(socket));
 }
 
-Result<SegmentMap> SegmentMap::map(UniqueFd memory, std::size_t size, MemoryRule rule) {
+Result<SegmentMap> SegmentMap::map(int memory, std::size_t size, MemoryRule rule) {
   struct stat status{};
-  const int seals = ::fcntl(memory.get(), F_GET_SEALS);
-  if (::fstat(memory.get(), &status) != 0 || !S_ISREG(status.st_mode) || seals < 0 ||
+  const int seals = ::fcntl(memory, F_GET_SEALS);
+  if (::fstat(memory, &status) != 0 || !S_ISREG(status.st_mode) || seals < 0 ||
       (seals & kNeededSeals) != kNeededSeals) {
     return fail(Errc::kCorrupt, "its memory is not sealed against growing and shrinking");
   }
   if (status.st_size != static_cast<off_t>(size) || size > rule.most || size < rule.least) {
     return fail(Errc::kCorrupt, fmt::format("its memory has {} bytes", status.st_size));
   }
-  void* const mapped = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, memory.get(), 0);
+  void* const mapped = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, memory, 0);
   if (mapped == MAP_FAILED) return system_error("its memory cannot be mapped");
   return SegmentMap({static_cast<const std::byte*>(mapped), size});
 }
@@ -235,13 +247,35 @@ Result<std::optional<Message>> receive(int socket) {
 
 }  // namespace
 
-Result<std::optional<SegmentMap>> receive_segment(int socket) {
-  GPUVIGIL_TRY(auto message, receive(socket));
+namespace {
+
+/// Whose connection another server hands us.
+Result<AgentPeer> passed_on_by(const AgentPeer& server, UniqueFd connection) {
+  int domain = 0;
+  int type = 0;
+  socklen_t size = sizeof(int);
+  const bool is_ours = ::getsockopt(connection.get(), SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 &&
+                       ::getsockopt(connection.get(), SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
+                       domain == AF_UNIX && type == SOCK_SEQPACKET;
+  auto peer = is_ours ? peer_behind(std::move(connection)) : std::nullopt;
+  if (!peer) return fail(Errc::kCorrupt, "what it passes on is no program's connection");
+  if (peer->uid != server.uid) {
+    return fail(Errc::kPermission, "it passes on a program of another user");
+  }
+  return *std::move(peer);
+}
+
+}  // namespace
+
+Result<std::optional<Introduction>> receive_introduction(const AgentPeer& peer) {
+  GPUVIGIL_TRY(auto message, receive(peer.socket.get()));
   if (!message) return std::nullopt;
   gpuvigil_hello hello{};
   std::memcpy(&hello, message->text.data(), sizeof(hello));
-  if (message->size != sizeof(hello) || hello.magic != GPUVIGIL_HELLO_MAGIC ||
-      message->descriptors.size() != 1 || message->is_cut) {
+  const bool is_passed_on = hello.magic == GPUVIGIL_PASS_MAGIC;
+  if (message->size != sizeof(hello) || message->is_cut ||
+      (hello.magic != GPUVIGIL_HELLO_MAGIC && !is_passed_on) ||
+      message->descriptors.size() != (is_passed_on ? 2U : 1U)) {
     return fail(Errc::kCorrupt, "it does not begin as programs that report themselves do");
   }
   if (!reads_segment_abi(hello.abi)) {
@@ -249,10 +283,45 @@ Result<std::optional<SegmentMap>> receive_segment(int socket) {
                 fmt::format("its layout is number {}; this gpuvigil reads {} and the two before",
                             hello.abi, kNewestSegmentAbi));
   }
-  GPUVIGIL_TRY(SegmentMap map, SegmentMap::map(std::move(message->descriptors.front()), hello.size,
+  std::optional<AgentPeer> program;
+  if (is_passed_on) {
+    GPUVIGIL_TRY(program, passed_on_by(peer, std::move(message->descriptors.back())));
+  }
+  UniqueFd memory = std::move(message->descriptors.front());
+  GPUVIGIL_TRY(SegmentMap map, SegmentMap::map(memory.get(), hello.size,
                                                {.least = sizeof(gpuvigil_segment_header),
                                                 .most = GPUVIGIL_SEGMENT_MAX_BYTES}));
-  return map;
+  return Introduction{.segment = std::move(map),
+                      .said = hello,
+                      .memory = std::move(memory),
+                      .passed_on = std::move(program)};
+}
+
+bool pass_on(const std::string& path, const Introduction& program, int socket) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof(address.sun_path)) return false;
+  std::memcpy(address.sun_path, path.data(), path.size());
+  const UniqueFd server = make_socket();
+  if (!server || ::connect(server.get(), as_sockaddr(address), sizeof(address)) != 0) return false;
+
+  gpuvigil_hello hello = program.said;
+  hello.magic = GPUVIGIL_PASS_MAGIC;
+  const std::array<int, 2> descriptors = {program.memory.get(), socket};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(descriptors))> control{};
+  iovec bytes{.iov_base = &hello, .iov_len = sizeof(hello)};
+  msghdr message{};
+  message.msg_iov = &bytes;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  cmsghdr* const rights = CMSG_FIRSTHDR(&message);
+  rights->cmsg_level = SOL_SOCKET;
+  rights->cmsg_type = SCM_RIGHTS;
+  rights->cmsg_len = CMSG_LEN(sizeof(descriptors));
+  std::memcpy(CMSG_DATA(rights), descriptors.data(), sizeof(descriptors));
+  return ::sendmsg(server.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT) ==
+         static_cast<ssize_t>(sizeof(hello));
 }
 
 Result<std::optional<TraceAnswer>> receive_trace_answer(int socket) {
@@ -267,7 +336,7 @@ Result<std::optional<TraceAnswer>> receive_trace_answer(int socket) {
   }
   TraceAnswer answer{.id = told.id, .ring = {}};
   if (told.size == 0) return answer;
-  GPUVIGIL_TRY(SegmentMap map, SegmentMap::map(std::move(message->descriptors.front()), told.size,
+  GPUVIGIL_TRY(SegmentMap map, SegmentMap::map(message->descriptors.front().get(), told.size,
                                                {.least = sizeof(gpuvigil_trace_header),
                                                 .most = GPUVIGIL_TRACE_MAX_BYTES}));
   answer.ring.emplace(std::move(map));

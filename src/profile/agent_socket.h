@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <sys/types.h>
 
@@ -19,6 +20,10 @@ namespace gpuvigil {
 /// /run/gpuvigil/agent.sock; else $XDG_RUNTIME_DIR/gpuvigil/agent.sock; else /run/gpuvigil/
 /// agent.sock. Never below /tmp, where anybody could have been first.
 [[nodiscard]] std::string default_agent_socket();
+
+/// Where a program looks for a server that it may report to, first to last: $GPUVIGIL_SOCKET alone
+/// where it is set; else that of its user, then that of the system.
+[[nodiscard]] std::vector<std::string> agent_sockets();
 
 /// Whoever is at the other end, as the kernel says.
 struct AgentPeer {
@@ -73,7 +78,7 @@ struct MemoryRule {
 class SegmentMap {
  public:
   /// Errors: kCorrupt (not a memfd of that size with the seals that segment.h asks for), kIo.
-  [[nodiscard]] static Result<SegmentMap> map(UniqueFd memory, std::size_t size, MemoryRule rule);
+  [[nodiscard]] static Result<SegmentMap> map(int memory, std::size_t size, MemoryRule rule);
 
   SegmentMap(SegmentMap&& other) noexcept;
   SegmentMap& operator=(SegmentMap&&) = delete;
@@ -88,9 +93,22 @@ class SegmentMap {
   SharedBytes bytes_;
 };
 
-/// The first message of a peer, made into a mapped segment; nothing while it has said nothing.
-/// Errors: kCorrupt (not what segment.h asks for), kUnavailable (a layout of another time), kIo.
-[[nodiscard]] Result<std::optional<SegmentMap>> receive_segment(int socket);
+/// What a program said when it came.
+struct Introduction {
+  SegmentMap segment;
+  gpuvigil_hello said{};
+  UniqueFd memory;                     ///< Of the segment.
+  std::optional<AgentPeer> passed_on;  ///< The program, where another server speaks for it.
+};
+
+/// The first message of `peer`; nothing while it has said nothing.
+/// Errors: kCorrupt (not what segment.h asks for), kUnavailable (a layout of another time),
+/// kPermission (a program of another user is passed on), kIo.
+[[nodiscard]] Result<std::optional<Introduction>> receive_introduction(const AgentPeer& peer);
+
+/// Lets the server at `path` read as well what the program behind `socket` reports; see
+/// GPUVIGIL_PASS_MAGIC. False when nobody listens there. Does not wait.
+[[nodiscard]] bool pass_on(const std::string& path, const Introduction& program, int socket);
 
 /// What a program says to a request for a trace.
 struct TraceAnswer {

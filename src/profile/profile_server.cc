@@ -38,6 +38,7 @@ struct Program {
   std::uint64_t id = 0;
   std::optional<SegmentMap> memory;  ///< Once it has introduced itself.
   std::optional<SegmentReader> reader;
+  bool is_passed_on = false;  ///< Another server has its connection too, and hears what it says.
   bool has_left = false;
   bool is_over = false;
 };
@@ -87,7 +88,7 @@ class ProfileServer::Loop {
   void begin_traces();
   void accept_all();
   void introduce(Program& program);
-  void attach(Program& program, SegmentMap memory);
+  void attach(Program& program, Introduction introduction);
   void heed(Program& program, short events);
   void read(Program& program);
   void read_all();
@@ -204,7 +205,8 @@ bool ProfileServer::Loop::poll_all(SteadyTime now, int timeout) {
   polled_.push_back({.fd = listener, .events = POLLIN, .revents = 0});
   for (const auto& program : programs_) {
     const int fd = program->has_left ? -1 : program->peer.socket.get();
-    polled_.push_back({.fd = fd, .events = POLLIN, .revents = 0});
+    const short events = program->is_passed_on ? POLLRDHUP : POLLIN;
+    polled_.push_back({.fd = fd, .events = events, .revents = 0});
   }
   if (::poll(polled_.data(), polled_.size(), timeout) < 0) {
     for (pollfd& one : polled_) one.revents = 0;  // interrupted: nobody was heard
@@ -235,29 +237,36 @@ void ProfileServer::Loop::accept_all() {
 }
 
 void ProfileServer::Loop::introduce(Program& program) {
-  auto memory = receive_segment(program.peer.socket.get());
-  if (!memory) return refuse(program, memory.error().message);
-  if (*memory) attach(program, *std::move(*memory));
+  auto introduction = receive_introduction(program.peer);
+  if (!introduction) return refuse(program, introduction.error().message);
+  if (*introduction) attach(program, *std::move(*introduction));
 }
 
-void ProfileServer::Loop::attach(Program& program, SegmentMap memory) {
-  const std::size_t bytes = memory.bytes().size();
+void ProfileServer::Loop::attach(Program& program, Introduction introduction) {
+  const std::size_t bytes = introduction.segment.bytes().size();
   Held& held = held_[program.peer.uid];
   if (held.bytes + bytes > options_.limits.segment_bytes_per_uid ||
       held_bytes_ + bytes > options_.limits.segment_bytes) {
     return refuse(program, "the programs of this user have too much memory shared already");
   }
-  auto reader = SegmentReader::open(memory.bytes());
+  auto reader = SegmentReader::open(introduction.segment.bytes());
   if (!reader) return refuse(program, reader.error().message);
   held.bytes += bytes;
   held_bytes_ += bytes;
   program.id = ++programs_made_;
-  program.memory.emplace(std::move(memory));
   program.reader.emplace(*std::move(reader));
   ++programs_now_;
   ++attached_;
-  // From here on what it counted is ours to tell: it begins a new segment when we have gone.
-  send_welcome(program.peer.socket.get(), "");
+  if (introduction.passed_on) {
+    program.peer = *std::move(introduction.passed_on);  // of the same user
+  } else {
+    // From here on what it counted is ours to tell: it begins a new segment when we have gone.
+    send_welcome(program.peer.socket.get(), "");
+  }
+  program.is_passed_on = std::ranges::any_of(options_.pass_on_to, [&](const std::string& path) {
+    return path != options_.path && pass_on(path, introduction, program.peer.socket.get());
+  });
+  program.memory.emplace(std::move(introduction.segment));
   tell(ProfileEvent::Kind::kAttached, program, std::string(program.reader->writer()));
   if (next_read_ <= std::chrono::steady_clock::now()) return;
   read(program);

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <sys/types.h>
 
@@ -50,6 +51,9 @@ struct ProfileOptions {
   std::string path;  ///< Of the socket; see default_agent_socket().
   Duration period = std::chrono::milliseconds(250);
   ProfileLimits limits;
+  /// Sockets of other servers, of which the first that listens reads the same programs as well.
+  /// Such a server must not be asked for traces: the other one may be.
+  std::vector<std::string> pass_on_to = {};
   /// Called on the server's thread, at most ten times a second. May be empty.
   std::function<void(const ProfileEvent&)> on_event;
 };

@@ -266,13 +266,13 @@ SegmentDelta told_by(const std::function<void()>& work) {
   EXPECT_EQ(child.finish(), 0);
   auto peer = socket->accept();
   EXPECT_TRUE(peer && *peer);
-  auto memory = receive_segment((*peer)->socket.get());
-  EXPECT_TRUE(memory && *memory) << (memory ? "" : memory.error().message);
-  auto reader = SegmentReader::open((*memory)->bytes());
+  auto told = receive_introduction(**peer);
+  EXPECT_TRUE(told && *told) << (told ? "" : told.error().message);
+  auto reader = SegmentReader::open((*told)->segment.bytes());
   EXPECT_TRUE(reader) << reader.error().message;
   EXPECT_EQ(reader->writer(), "cuda");
   const SegmentTime time{.now = SystemClock().now(), .monotonic_now_ns = agent_now()};
-  auto delta = reader->read((*memory)->bytes(), time, true);
+  auto delta = reader->read((*told)->segment.bytes(), time, true);
   EXPECT_TRUE(delta) << delta.error().message;
   return *std::move(delta);
 }

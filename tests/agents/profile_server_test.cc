@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -112,6 +113,64 @@ TEST_F(ProfileServerTest, ReadsWhatAProgramWritesAndItsLastWordsAfterItsDeath) {
   EXPECT_EQ(frame->kernels[0].counters.sum_ns, 4500U);
   server_->frame_with([&](const Frame&) { return server_->stats().programs == 0; });
   EXPECT_EQ(server_->stats().attached, 1U);
+}
+
+TEST_F(ProfileServerTest, AProgramThatIsPassedOnIsReadByBothAndIsItself) {
+  start();
+  const std::string nearer = folder_ / "nearer/agent.sock";
+  LiveProfile near(nearer, {}, {folder_ / "nobody.sock", path()});
+  SegmentImage image = image_of_two();
+  const UniqueFd memory = memory_of(image);
+  Program program(nearer);
+  ASSERT_TRUE(program.hello(memory.get()));
+  EXPECT_EQ(program.answer(), "taken");
+  EXPECT_EQ(LiveProfile::calls_of(*near.frame_with_calls(2)), 2U);
+  EXPECT_EQ(LiveProfile::calls_of(*server_->frame_with_calls(2)), 2U);
+  EXPECT_EQ(server_->events.drain().at(0).pid, ::getpid());
+  // Each hears of its end by itself, after the other has gone.
+  near.finish();
+  EXPECT_EQ(server_->stats().programs, 1U);
+  image.record(0, 500);
+  image.flush();
+  const auto bytes = image.bytes();
+  ASSERT_EQ(::pwrite(memory.get(), bytes.data(), bytes.size(), 0),
+            static_cast<ssize_t>(bytes.size()));
+  program.leave();
+  EXPECT_EQ(LiveProfile::calls_of(*server_->frame_with_calls(3)), 3U);
+  server_->frame_with([&](const Frame&) { return server_->stats().programs == 0; });
+  EXPECT_EQ(server_->stats().refused, 0U);
+}
+
+TEST_F(ProfileServerTest, OnlyAConnectionOfTheSameUserIsTakenFromAnotherServer) {
+  start();
+  const UniqueFd memory = memory_of(image_of_two());
+  const gpuvigil_hello pass{
+      .magic = GPUVIGIL_PASS_MAGIC, .abi = GPUVIGIL_SEGMENT_ABI, .size = SegmentImage::kBytes};
+  const auto answer_to = [&](const std::vector<int>& descriptors) {
+    Program server(path());
+    EXPECT_TRUE(server.send(&pass, sizeof(pass), descriptors));
+    return server.answer();
+  };
+  EXPECT_THAT(answer_to({memory.get()}), HasSubstr("does not begin"));
+  EXPECT_THAT(answer_to({memory.get(), memory.get()}), HasSubstr("no program's connection"));
+  std::array<int, 2> pair{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()), 0);
+  const UniqueFd one(pair[0]);
+  const UniqueFd other(pair[1]);
+  EXPECT_THAT(answer_to({memory.get(), one.get()}), HasSubstr("no program's connection"));
+  if (::geteuid() == 0) {
+    constexpr long kNobody = 65534;
+    ASSERT_EQ(::chmod(folder_.path().c_str(), 0755), 0);
+    std::array<int, 2> ours{};
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ours.data()), 0);
+    const UniqueFd ours_one(ours[0]);
+    const UniqueFd ours_other(ours[1]);
+    ASSERT_EQ(::syscall(SYS_setresuid, -1L, kNobody, -1L), 0);  // of this thread alone
+    const std::string said = answer_to({memory.get(), ours_one.get()});
+    ASSERT_EQ(::syscall(SYS_setresuid, -1L, 0L, -1L), 0);
+    EXPECT_THAT(said, HasSubstr("another user"));
+  }
+  EXPECT_EQ(server_->stats().attached, 0U);
 }
 
 TEST_F(ProfileServerTest, WhatALongLivedProgramCountedBeforeIsInNoWindow) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -40,11 +41,13 @@ class Folder {
 /// A server to which programs report, and the live state that it fills.
 class LiveProfile {
  public:
-  explicit LiveProfile(std::string path, ProfileLimits limits = {}) {
+  explicit LiveProfile(std::string path, ProfileLimits limits = {},
+                       std::vector<std::string> pass_on_to = {}) {
     auto server = ProfileServer::start(
         {.path = std::move(path),
          .period = std::chrono::milliseconds(10),
          .limits = limits,
+         .pass_on_to = std::move(pass_on_to),
          .on_event = [this](const ProfileEvent& event) { events.push(event); }},
         clock_);
     EXPECT_TRUE(server) << server.error().message;

@@ -138,8 +138,9 @@ class Server:
 class Stream:
     """A WebSocket client of the stream, as small as the protocol allows."""
 
-    def __init__(self, server, query=""):
-        self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)
+    def __init__(self, server, query="", source="127.0.0.1"):
+        self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE,
+                                               source_address=(source, 0))
         key = base64.b64encode(os.urandom(16)).decode()
         self.socket.sendall((f"GET /api/v1/gpu/stream{query} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
                              "Upgrade: websocket\r\nConnection: Upgrade\r\n"

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import unittest
 
-from harness import PATIENCE, PROGRAM, expect_no_report, run
+from harness import PATIENCE, PROGRAM, Server, expect_no_report, run, wait_for
 
 OPENCL_PROBE = os.environ.get("GPUVIGIL_OPENCL_PROBE")
 CUDA_PROGRAM = os.environ.get("GPUVIGIL_CUDA_PROGRAM")
@@ -191,6 +191,17 @@ class OpenclTest(RunTest):
         self.assertEqual(code, 0)
         self.expect(out, report)
         self.assertEqual(report["run"]["programs"], 3)
+
+    def test_a_server_that_runs_sees_it_as_the_program_that_it_is(self):
+        path = self.folder / "gpuvigil/agent.sock"
+        with Server("--socket", str(path)) as server:
+            code, out, report = self.report(OPENCL_PROBE, "plain", "200", options=self.ALL)
+            self.assertEqual(code, 0)
+            want = self.expect(out, report)
+            self.assertEqual(report["run"]["programs"], 1)
+            wait_for(lambda: rows(server.json("/api/v1/gpu/kernels?kind=all&limit=1000")) == want,
+                     "the server to count the same")
+            self.assertEqual(server.stop(), 0)
 
     def test_a_trace_has_what_is_known_singly_and_says_what_is_missing(self):
         path = self.folder / "trace.json"
