@@ -106,7 +106,7 @@ class ClientTest(unittest.TestCase):
                 if (breaks > 0) {{ console.log('again'); stream.close(); }}
               }},
               state(state) {{
-                if (state.name === 'waiting') breaks += 1;
+                if (state.name === 'waiting') {{ breaks += 1; console.log('waiting'); }}
               }} }});"""
         server = Server("--demo")
         listen = f"127.0.0.1:{server.port}"
@@ -118,6 +118,8 @@ class ClientTest(unittest.TestCase):
             process.stdin.close()
             self.assertEqual(process.stdout.readline(), "first\n")
             server.stop()
+            for _ in range(3):  # it goes on trying where nobody listens
+                self.assertEqual(process.stdout.readline(), "waiting\n")
             with Server("--demo", listen=listen):
                 rest = process.stdout.read().split()
             self.assertEqual(rest[-1], "again")

@@ -106,9 +106,11 @@ export class LiveStream {
       this.#handlers.state?.({ name: 'open' });
     };
     socket.onmessage = (event) => this.#hear(String(event.data));
-    socket.onclose = () => {
+    const lost = (): void => {
       if (this.#socket === socket) this.#retry();
     };
+    socket.onclose = lost;
+    socket.onerror = lost; // Node 20 does not close what never opened
   }
 
   #retry(): void {
