@@ -23,6 +23,7 @@ MAY_INCLUDE = {
     "outbound": ["base"],
     **{part: ["base", "model"] for part in PARTS},
     "exporters": ["base", "model", "outbound"],
+    "procs": ["base", "model", "outbound"],
     "engine": ["base", "model", *PARTS],
     "api": ["base", "model", "net", "auth", "engine", "views", "exporters"],
     "apps": ["base", "model", "net", "auth", "engine", "api", *PARTS],

@@ -154,6 +154,7 @@ Result<Config> parse_config(std::string_view text, std::string origin) {
             to_string(config.metrics.names), R"("own", "dcgm" or "all")");
   in.read("metrics.kernels", config.metrics.kernels, 1, MetricLimits::kMaxTopKernels);
   in.read("metrics.processes", config.metrics.processes, 0, 4096);
+  in.read("kubernetes.pod_resources", config.kubernetes.pod_resources);
   in.read("demo.seed", config.demo.seed, 0, 1'000'000'000);
   AlertSettings& alerts = config.alerts;
   in.read("alerts.utilization_percent", alerts.utilization_percent, 0, 100);
@@ -177,6 +178,9 @@ Result<Config> parse_config(std::string_view text, std::string origin) {
   if (const std::string& socket = config.server.socket;
       socket != "auto" && socket != "off" && !socket.starts_with('/')) {
     in.mistake("server.socket", "must be an absolute path, \"auto\" or \"off\"");
+  }
+  if (!config.kubernetes.pod_resources.starts_with('/')) {
+    in.mistake("kubernetes.pod_resources", "must be the absolute path of a socket");
   }
   if (config.limits.series < config.limits.kernels) {
     in.mistake("limits.series", "must be at least limits.kernels");
@@ -216,6 +220,8 @@ std::string format_config(const Config& config) {
   out += fmt::format("[metrics]\nnames = \"{}\"\nkernels = {}\nprocesses = {}\n\n",
                      to_string(config.metrics.names), config.metrics.kernels,
                      config.metrics.processes);
+  out +=
+      fmt::format("[kubernetes]\npod_resources = {}\n\n", quoted(config.kubernetes.pod_resources));
   out += fmt::format("[demo]\nseed = {}\n\n", config.demo.seed);
   out += fmt::format("[alerts]\nutilization_percent = {}\nutilization_for = \"{}\"\n",
                      alerts.utilization_percent, format_span(alerts.utilization_for));

@@ -56,6 +56,11 @@ struct Config {
     std::uint64_t processes = 128;
   } metrics;
 
+  struct Kubernetes {
+    /// Where the kubelet says who holds which devices; nothing has to be there.
+    std::string pod_resources = "/var/lib/kubelet/pod-resources/kubelet.sock";
+  } kubernetes;
+
   struct Demo {
     std::uint64_t seed = 1;
   } demo;

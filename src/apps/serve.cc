@@ -241,7 +241,9 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
   Engine engine(engine_options(config), *timeline);
   for (auto& source : feeds->sources) engine.add_source(std::move(source));
 
-  auto processes = ProcessTable::start({}, real_time);
+  ProcessTableOptions of_processes;
+  of_processes.paths.kubelet_socket = config.kubernetes.pod_resources;
+  auto processes = ProcessTable::start(std::move(of_processes), real_time);
   if (!processes) return complain(processes.error());
   engine.set_processes(*std::move(processes));
 

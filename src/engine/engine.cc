@@ -182,6 +182,7 @@ std::shared_ptr<Frame> Engine::Impl::build(Timestamp until, bool is_edge) {
   frame->since = since;
   const auto infos = directory ? directory->look_up(pids_of(*frame)) : nullptr;
   if (directory) count_unnamed();
+  if (directory) frame->holders = directory->holders();
   join_processes(*frame, infos ? *infos : ProcessInfos{});
   for (const auto& source : sources)
     std::ranges::move(source->backends(), std::back_inserter(frame->backends));

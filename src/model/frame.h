@@ -92,12 +92,13 @@ struct Frame {
   bool is_edge = true;    ///< False: a peek, made between two edges.
 
   std::vector<DeviceRow> devices;
-  std::vector<KernelRow> kernels;       ///< By name (as bytes), then kind.
-  std::vector<SeriesRow> series;        ///< By kernel, then device.
-  std::vector<RecentExecution> recent;  ///< Newest first, at most kMaxRecent.
-  std::vector<ProcessRow> processes;    ///< That use a device, by pid.
-  std::vector<Alert> alerts;            ///< Pending and firing ones, and the newest resolved ones.
-  std::uint32_t alerts_today = 0;       ///< Began to fire since 00:00 UTC.
+  std::vector<KernelRow> kernels;                ///< By name (as bytes), then kind.
+  std::vector<SeriesRow> series;                 ///< By kernel, then device.
+  std::vector<RecentExecution> recent;           ///< Newest first, at most kMaxRecent.
+  std::vector<ProcessRow> processes;             ///< That use a device, by pid.
+  std::shared_ptr<const DeviceHolders> holders;  ///< Of devices; null where nobody says it.
+  std::vector<Alert> alerts;       ///< Pending and firing ones, and the newest resolved ones.
+  std::uint32_t alerts_today = 0;  ///< Began to fire since 00:00 UTC.
   std::shared_ptr<const KernelNames> names;     ///< Of `kernels`, to search; null: each row's.
   std::shared_ptr<const WindowLadder> windows;  ///< For "the last 15 minutes"; never null.
   /// What happened to devices; never null.

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/units.h"
 #include "model/device_details.h"
+#include "model/device_holder.h"
 #include "model/reading.h"
 
 namespace gpuvigil {
@@ -71,6 +72,9 @@ class ProcessDirectory {
   /// Says which processes are of interest from now on, and gives what is known of them; never
   /// waits. Never null. A pid that is not there: not looked up yet, or gone.
   virtual std::shared_ptr<const ProcessInfos> look_up(std::span<const std::uint32_t> pids) = 0;
+
+  /// Which containers were given which devices; null where nobody says it.
+  [[nodiscard]] virtual std::shared_ptr<const DeviceHolders> holders() const { return nullptr; }
 
   /// How many processes were left out for want of room since it began; one that is left out twice
   /// running counts once.

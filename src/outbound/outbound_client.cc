@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "base/version.h"
+#include "outbound/curl_ready.h"
 
 namespace gpuvigil {
 namespace {
@@ -194,10 +195,8 @@ struct OutboundClient::Impl {
 };
 
 Result<std::unique_ptr<OutboundClient>> OutboundClient::open(OutboundOptions options) {
-  // Once a program and never undone: others in the process may use the library too.
-  static const bool ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
   auto impl = std::make_unique<Impl>(std::move(options));
-  if (ready) {
+  if (curl_is_ready()) {
     impl->easy.reset(curl_easy_init());
     impl->multi.reset(curl_multi_init());
   }

@@ -21,6 +21,7 @@ namespace gpuvigil {
 struct ProcessPaths {
   std::string proc = "/proc";
   std::string container_logs = "/var/log/containers";
+  std::string kubelet_socket = "/var/lib/kubelet/pod-resources/kubelet.sock";
 };
 
 /// All of a process that its files tell; neither the name of its user nor of its pod.

@@ -88,6 +88,7 @@ Result<std::unique_ptr<ProcessTable>> ProcessTable::start(ProcessTableOptions op
   } catch (const std::system_error& error) {
     return fail(Errc::kUnavailable, fmt::format("no thread to read /proc: {}", error.what()));
   }
+  GPUVIGIL_TRY(table->kubelet_, KubeletWatch::start(options.paths.kubelet_socket));
   return table;
 }
 
@@ -122,6 +123,10 @@ std::shared_ptr<const ProcessInfos> ProcessTable::look_up(std::span<const std::u
 std::uint64_t ProcessTable::dropped() const {
   const MutexLock lock(shared_->mutex);
   return shared_->dropped;
+}
+
+std::shared_ptr<const DeviceHolders> ProcessTable::holders() const {
+  return kubelet_->latest();
 }
 
 bool ProcessTable::stop(Duration patience) {

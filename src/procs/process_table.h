@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "model/process.h"
+#include "procs/kubelet_watch.h"
 #include "procs/process_book.h"
 
 namespace gpuvigil {
@@ -45,6 +46,8 @@ class ProcessTable final : public ProcessDirectory {
 
   [[nodiscard]] std::uint64_t dropped() const override;
 
+  [[nodiscard]] std::shared_ptr<const DeviceHolders> holders() const override;
+
   /// Ends the thread; false when it did not answer within `patience` of real time and was left
   /// behind. Idempotent.
   bool stop(Duration patience = kDefaultPatience);
@@ -55,6 +58,7 @@ class ProcessTable final : public ProcessDirectory {
 
   std::shared_ptr<Shared> shared_;
   std::thread thread_;
+  std::unique_ptr<KubeletWatch> kubelet_;
   std::vector<std::uint32_t> asked_;     ///< By number: the last look_up().
   std::vector<std::uint32_t> left_out_;  ///< By number: beyond the limit in the last look_up().
 };

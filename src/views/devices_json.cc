@@ -148,8 +148,31 @@ void write_findings(JsonWriter& json, const DeviceDetails* details) {
   json.end_array();
 }
 
+/// Null where nobody says who holds devices.
+void write_pods(JsonWriter& json, const Frame& frame, const DeviceRow& row) {
+  json.key("pods");
+  if (!frame.holders) return json.null();
+  const auto& facts = row.sample.inventory;
+  const auto minor = facts ? facts->minor_number : std::nullopt;
+  json.begin_array();
+  for (const DeviceHolder& holder : *frame.holders) {
+    if (!is_device_id_of(holder.device_id, *row.info, minor)) continue;
+    json.begin_object();
+    json.key("namespace");
+    json.string(holder.pod_namespace);
+    json.key("name");
+    json.string(holder.pod);
+    json.key("container");
+    json.string(holder.container);
+    json.key("resource");
+    json.string(holder.resource);
+    json.end_object();
+  }
+  json.end_array();
+}
+
 /// The fields of a device in full, without their braces: those of its row in /status, and more.
-void write_full_device(JsonWriter& json, const DeviceRow& row) {
+void write_full_device(JsonWriter& json, const Frame& frame, const DeviceRow& row) {
   write_device_fields(json, row);
   write_text(json, "pci_bus_id", row.info->pci_bus_id);
   json.key("sampled_at");
@@ -159,6 +182,7 @@ void write_full_device(JsonWriter& json, const DeviceRow& row) {
     json.timestamp(row.sample.at);
   }
   const DeviceDetails* details = row.sample.details ? row.sample.details->get() : nullptr;
+  write_pods(json, frame, row);
   json.key("findings");
   write_findings(json, details);
   json.key("inventory");
@@ -210,7 +234,7 @@ std::string devices_json(const Frame& frame, const DeviceSelection& selection) {
   const auto devices = selected_devices(frame, selection);
   for (const DeviceRow* row : devices) {
     json.begin_object();
-    write_full_device(json, *row);
+    write_full_device(json, frame, *row);
     json.end_object();
   }
   json.end_array();
@@ -225,7 +249,7 @@ std::string device_json(const Frame& frame, const DeviceRow& row) {
   JsonWriter json(out);
   json.begin_object();
   write_stamp(json, frame);
-  write_full_device(json, row);
+  write_full_device(json, frame, row);
   json.end_object();
   json.finish();
   return out;

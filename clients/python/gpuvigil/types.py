@@ -675,6 +675,14 @@ class Link(TypedDict):
     recovery_errors: Optional[int]
 
 
+class FullDevicePodsItem(TypedDict):
+    namespace: str
+    name: str
+    container: str
+    #: As the device plugin calls it: nvidia.com/gpu.
+    resource: str
+
+
 class FullDeviceFindingsItem(TypedDict):
     code: str
     detail: str
@@ -699,6 +707,10 @@ class _FullDeviceRequired(TypedDict):
     processes: Optional[int]
     pci_bus_id: Optional[str]
     sampled_at: Optional[Timestamp]
+    #: Containers of Kubernetes that the device was handed out to, whether they use it or not;
+    #: several where it is shared. null where the kubelet does not say it: no node of Kubernetes, or
+    #: /var/lib/kubelet/pod-resources may not be reached.
+    pods: Optional[list[FullDevicePodsItem]]
     #: Why the device is not well, the worst first.
     findings: list[FullDeviceFindingsItem]
     inventory: Inventory
@@ -708,6 +720,14 @@ class _FullDeviceRequired(TypedDict):
 
 class FullDevice(_FullDeviceRequired, total=False):
     reasons: Reasons
+
+
+class DeviceDetailPodsItem(TypedDict):
+    namespace: str
+    name: str
+    container: str
+    #: As the device plugin calls it: nvidia.com/gpu.
+    resource: str
 
 
 class DeviceDetailFindingsItem(TypedDict):
@@ -734,6 +754,10 @@ class _DeviceDetailRequired(TypedDict):
     processes: Optional[int]
     pci_bus_id: Optional[str]
     sampled_at: Optional[Timestamp]
+    #: Containers of Kubernetes that the device was handed out to, whether they use it or not;
+    #: several where it is shared. null where the kubelet does not say it: no node of Kubernetes, or
+    #: /var/lib/kubelet/pod-resources may not be reached.
+    pods: Optional[list[DeviceDetailPodsItem]]
     #: Why the device is not well, the worst first.
     findings: list[DeviceDetailFindingsItem]
     inventory: Inventory
@@ -1036,6 +1060,7 @@ __all__ = [
     "Device",
     "DeviceDetail",
     "DeviceDetailFindingsItem",
+    "DeviceDetailPodsItem",
     "DeviceMetrics",
     "Devices",
     "Events",
@@ -1045,6 +1070,7 @@ __all__ = [
     "Executions",
     "FullDevice",
     "FullDeviceFindingsItem",
+    "FullDevicePodsItem",
     "GetVersionAnswer",
     "History",
     "HistoryAvailabilityItem",
