@@ -205,6 +205,16 @@ int attend(EndSignals& signals, ServiceNotifier& manager, Engine& engine, LiveSe
   }
 }
 
+/// From now on frames say who the processes and the holders of devices are.
+Result<void> name_processes(const Config& config, const std::shared_ptr<const Clock>& clock,
+                            Engine& engine) {
+  GPUVIGIL_TRY(
+      auto table,
+      ProcessTable::start({.paths = {.kubelet_socket = config.kubernetes.pod_resources}}, clock));
+  engine.set_processes(std::move(table));
+  return {};
+}
+
 /// What happened before is shown again, and what happens from now on is kept.
 void keep_history(HistoryStore& store, Engine& engine) {
   engine.remember(store.before().alerts, store.before().events);
@@ -241,11 +251,9 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
   Engine engine(engine_options(config), *timeline);
   for (auto& source : feeds->sources) engine.add_source(std::move(source));
 
-  ProcessTableOptions of_processes;
-  of_processes.paths.kubelet_socket = config.kubernetes.pod_resources;
-  auto processes = ProcessTable::start(std::move(of_processes), real_time);
-  if (!processes) return complain(processes.error());
-  engine.set_processes(*std::move(processes));
+  if (const auto named = name_processes(config, real_time, engine); !named) {
+    return complain(named.error());
+  }
 
   if (history.store) keep_history(*history.store, engine);
   engine.start();

@@ -15,6 +15,7 @@
 #include "base/units.h"
 #include "model/device_details.h"
 #include "model/device_holder.h"
+#include "model/kernel.h"
 #include "model/reading.h"
 
 namespace gpuvigil {
@@ -107,6 +108,17 @@ struct CapturedMemory {
   friend bool operator==(const CapturedMemory&, const CapturedMemory&) = default;
 };
 
+/// What executions of a kind on a stream came to, since it was attached.
+struct CapturedStream {
+  std::optional<std::uint32_t> device;  ///< Index in Frame::devices; absent: all without room.
+  std::uint64_t stream = 0;             ///< As the driver numbers them.
+  KernelKind kind = KernelKind::kCompute;
+  std::uint64_t calls = 0;
+  std::uint64_t sum_ns = 0;
+
+  friend bool operator==(const CapturedStream&, const CapturedStream&) = default;
+};
+
 /// What captures the kernels of a process, and how well.
 struct CaptureState {
   std::string writer;   ///< "cuda", "opencl", "sdk".
@@ -115,6 +127,8 @@ struct CaptureState {
   std::string blind;                     ///< Why it sees nothing just now; empty: it sees.
   std::optional<double> cost_percent;    ///< Of wall time, over the last seconds.
   std::vector<CapturedMemory> memories;  ///< One a device.
+  /// At most as many as a segment has; null: it does not tell.
+  std::shared_ptr<const std::vector<CapturedStream>> streams = {};
 
   friend bool operator==(const CaptureState&, const CaptureState&) = default;
 };

@@ -2,7 +2,9 @@
 #include "profile/profile_source.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include "base/assert.h"
 
@@ -110,7 +112,7 @@ void ProfileSource::feed(Timestamp until, Intake& intake) {
   for (ProfileNews& news : inbox_->drain()) take(news, until, intake);
 }
 
-/// The memory that its program holds on each device.
+/// The memory that its program holds on each device, and what its streams did.
 void ProfileSource::remember(const SegmentDelta& delta, Client& client) {
   for (const SegmentDelta::Memory& told : delta.memories) {
     const auto device = static_cast<std::uint32_t>(client.devices[told.device]);
@@ -120,6 +122,23 @@ void ProfileSource::remember(const SegmentDelta& delta, Client& client) {
     place->allocated = told.allocated;
     place->peak = told.peak;
   }
+  if (delta.streams.empty()) return;
+  // Frames hold the older ones: they are not changed.
+  auto streams = client.state.streams
+                     ? std::make_shared<std::vector<CapturedStream>>(*client.state.streams)
+                     : std::make_shared<std::vector<CapturedStream>>();
+  for (const SegmentDelta::Stream& told : delta.streams) {
+    CapturedStream grown{.device = {}, .stream = told.stream, .kind = told.kind};
+    if (told.device) grown.device = static_cast<std::uint32_t>(client.devices[*told.device]);
+    const auto is_same = [&](const CapturedStream& one) {
+      return one.device == grown.device && one.stream == grown.stream && one.kind == grown.kind;
+    };
+    auto place = std::ranges::find_if(*streams, is_same);
+    if (place == streams->end()) place = streams->insert(place, grown);
+    place->calls += told.calls;
+    place->sum_ns = add_saturating(place->sum_ns, told.sum_ns);
+  }
+  client.state.streams = std::move(streams);
 }
 
 /// Tells which process a client is, and how its writer is doing, where that is news.
@@ -137,7 +156,7 @@ void ProfileSource::identify(const ProfileNews& news, bool is_new, Timestamp now
           100.0 * static_cast<double>(status->cost.count()) / static_cast<double>(passed.count());
     }
     client.told_at = now;
-  } else if (!is_new && news.delta.memories.empty()) {
+  } else if (!is_new && news.delta.memories.empty() && news.delta.streams.empty()) {
     return;
   }
   remember(news.delta, client);

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <functional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "views/json_parts.h"
 #include "views/json_views.h"
@@ -42,6 +46,29 @@ void write_who(JsonWriter& json, const ProcessInfo& who) {
   write_text(json, "unit", place.unit);
 }
 
+/// Those that took longest.
+void write_streams(JsonWriter& json, std::vector<CapturedStream> streams) {
+  constexpr std::ptrdiff_t kMost = 32;
+  const auto end = streams.begin() + std::min(kMost, std::ssize(streams));
+  std::ranges::partial_sort(streams, end, std::ranges::greater(), &CapturedStream::sum_ns);
+  json.begin_array();
+  for (const CapturedStream& one : std::span(streams.begin(), end)) {
+    json.begin_object();
+    json.key("device");
+    one.device ? json.number(*one.device) : json.null();
+    json.key("stream");
+    one.device ? json.number(one.stream) : json.null();
+    json.key("kind");
+    json.string(to_string(one.kind));
+    json.key("total_calls");
+    json.number(one.calls);
+    json.key("total_time_ms");
+    json.milliseconds(one.sum_ns);
+    json.end_object();
+  }
+  json.end_array();
+}
+
 void write_capture(JsonWriter& json, const CaptureState& capture) {
   json.begin_object();
   json.key("by");
@@ -52,6 +79,12 @@ void write_capture(JsonWriter& json, const CaptureState& capture) {
   write_text(json, "blind", capture.blind);
   json.key("cost_percent");
   capture.cost_percent ? json.decimal(*capture.cost_percent, kSharePlaces) : json.null();
+  json.key("streams");
+  if (capture.streams) {
+    write_streams(json, *capture.streams);
+  } else {
+    json.null();
+  }
   json.end_object();
 }
 

@@ -225,6 +225,12 @@ class DetailTest(CudaTest):
             streams = {(s["stream"], s["kind"]): s["calls"] for s in shown["streams"][1:]}
             self.assertEqual(streams, {(7, COMPUTE): 100, (9, COMPUTE): 50, (9, MEMCPY): 10,
                                        (9, MEMSET): 4})
+            def told():
+                captures = server.json("/api/v1/gpu/processes")["processes"][0]["captures"]
+                return {(s["stream"], s["kind"]): s["total_calls"]
+                        for s in captures[0]["streams"] or ()}
+            wait_for(lambda: told() == {(7, "compute"): 100, (9, "compute"): 50, (9, "memcpy"): 10,
+                                        (9, "memset"): 4}, "the server to tell streams apart")
             shapes = {(s["grid"], s["block"], s["registers"]): s["calls"]
                       for s in shown["shapes"][1:]}
             self.assertEqual(shapes, {((128, 1, 1), (256, 1, 1), 32): 100,

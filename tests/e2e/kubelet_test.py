@@ -64,7 +64,8 @@ class KubeletTest(unittest.TestCase):
             self.assertEqual(self.pods(server), [None] * 4)
             uuids = [d["uuid"] for d in server.json("/api/v1/gpu/devices")["devices"]]
             many = b"".join(pod(f"idle-{n}", f"GPU-none-{n}") for n in range(2000))
-            said = many + pod("train-0", uuids[0], uuids[1] + "::0") + pod("serve", uuids[1] + "::1")
+            said = many + pod("train-0", uuids[0], uuids[1] + "::0")
+            said += pod("serve", uuids[1] + "::1")
             with self.kubelet(lambda _: said):
                 def of(name):
                     return {"namespace": "team-a", "name": name, "container": "main",

@@ -833,6 +833,16 @@ class ProcessSlurm(TypedDict):
     step: Optional[str]
 
 
+class ProcessCapturesItemStreamsItem(TypedDict):
+    #: null with stream: all others together.
+    device: Optional[int]
+    #: As the driver numbers them.
+    stream: Optional[int]
+    kind: Literal["compute", "collective", "memcpy", "memset"]
+    total_calls: int
+    total_time_ms: float
+
+
 class ProcessCapturesItem(TypedDict):
     #: cuda, rocm, opencl, sdk.
     by: str
@@ -842,6 +852,9 @@ class ProcessCapturesItem(TypedDict):
     blind: Optional[str]
     #: Of wall time.
     cost_percent: Optional[float]
+    #: The streams (queues) of the program that took longest since it was attached; null where its
+    #: agent does not tell them apart.
+    streams: Optional[list[ProcessCapturesItemStreamsItem]]
 
 
 class ProcessDevicesItem(TypedDict):
@@ -1093,6 +1106,7 @@ __all__ = [
     "ProblemErrorsItem",
     "Process",
     "ProcessCapturesItem",
+    "ProcessCapturesItemStreamsItem",
     "ProcessContainer",
     "ProcessDevicesItem",
     "ProcessPod",
