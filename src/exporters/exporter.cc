@@ -83,15 +83,13 @@ struct Exporter::Impl {
 };
 
 void Exporter::Impl::collect() {
-  FrameMetrics metrics(options.limits, options.host);
   std::optional<Timestamp> due;
   while (!stopping) {
     frame_came.wait(kForever);
     const auto frame = newest.get();
     if (stopping || !frame || (due && frame->edge < *due)) continue;
     due = frame->edge - frame->edge.time_since_epoch() % options.interval + options.interval;
-    metrics.update(*frame);
-    for (PushBody& body : format->encode(metrics.families(), frame->edge)) {
+    for (PushBody& body : format->encode(*frame)) {
       queue.push(std::move(body));
     }
     batch_came.wake();

@@ -103,6 +103,11 @@ void RemoteWriteFormat::prepare(const MetricFamily& family, Prepared& made, Batc
   for (const std::string& gone : told) out.add(gone, std::bit_cast<double>(kStaleBits));
 }
 
+std::vector<PushBody> RemoteWriteFormat::encode(const Frame& frame) {
+  metrics_.update(frame);
+  return encode(metrics_.families(), frame.edge);
+}
+
 std::vector<PushBody> RemoteWriteFormat::encode(std::span<const MetricFamily* const> families,
                                                 Timestamp at) {
   Batches out(at);
