@@ -23,6 +23,8 @@ struct LiveServerOptions {
   std::string state_directory;  ///< Where its tokens are; empty: there are none.
   Duration frame_period = std::chrono::seconds(1);  ///< Of the engine, in real time.
   MetricsOptions metrics = {};
+  /// How exporters fare; empty: there are none. Any thread may call it.
+  std::function<std::vector<ExportStats>()> export_stats = {};
 };
 
 /// A running engine behind HTTP: the service, its server and the thread of both.

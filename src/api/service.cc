@@ -110,7 +110,8 @@ void Service::report(const std::function<void(const SystemReport&)>& take) const
         .engine = engine_.stats(),
         .frame_period = engine_.frame_period(),
         .frame = *frame,
-        .log = program_log().stats()});
+        .log = program_log().stats(),
+        .exports = export_stats_ ? export_stats_() : std::vector<ExportStats>()});
 }
 
 std::string Service::describe_system() const {

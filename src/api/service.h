@@ -47,6 +47,11 @@ class Service final : public HttpHandler {
   /// Where GET /system learns what the server in front of this has done; before its first request.
   void set_http_stats(std::function<HttpServerStats()> stats) { http_stats_ = std::move(stats); }
 
+  /// Where it learns how exporters fare; before its first request.
+  void set_export_stats(std::function<std::vector<ExportStats>()> stats) {
+    export_stats_ = std::move(stats);
+  }
+
   /// Looks whether tokens have changed, closes the streams of those that are gone, and logs how
   /// many callers were refused. To be called about once a second.
   void refresh_access();
@@ -84,6 +89,7 @@ class Service final : public HttpHandler {
   std::vector<RequestStats> stats_;  ///< One a route, in their order.
   Access::Counters told_;            ///< Of the refusals, what the log has been told.
   std::function<HttpServerStats()> http_stats_;
+  std::function<std::vector<ExportStats>()> export_stats_;
   const std::function<std::string()> describe_system_ = [this] { return describe_system(); };
   const MetricsAnswer answer_metrics_ = [this](const HttpRequest& request,
                                                std::optional<MetricNames> names) {

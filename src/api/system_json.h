@@ -3,6 +3,7 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
 #include "api/request_stats.h"
 #include "api/routes.h"
@@ -10,6 +11,7 @@
 #include "base/log.h"
 #include "base/process_stats.h"
 #include "engine/engine.h"
+#include "exporters/exporter.h"
 #include "net/http_server.h"
 
 namespace gpuvigil {
@@ -28,6 +30,7 @@ struct SystemReport {
   Duration frame_period;
   const Frame& frame;
   LogStats log;
+  std::vector<ExportStats> exports;
 };
 
 /// The body of GET /api/v1/system.

@@ -56,7 +56,7 @@ std::string_view InfluxFormat::content_type() const {
   return "text/plain; charset=utf-8";
 }
 
-Verdict InfluxFormat::judge(const OutboundResult& result) const {
+SendVerdict InfluxFormat::judge(const OutboundResult& result) const {
   return gpuvigil::judge(result);
 }
 

@@ -25,7 +25,7 @@ class InfluxFormat final : public PushFormat {
                                                     Timestamp at);
   [[nodiscard]] std::string_view content_type() const override;
   [[nodiscard]] std::vector<OutboundHeader> headers() const override { return {}; }
-  [[nodiscard]] Verdict judge(const OutboundResult& result) const override;
+  [[nodiscard]] SendVerdict judge(const OutboundResult& result) const override;
 
  private:
   FrameMetrics metrics_;

@@ -128,12 +128,12 @@ std::string_view OtlpFormat::content_type() const {
   return "application/x-protobuf";
 }
 
-Verdict OtlpFormat::judge(const OutboundResult& result) const {
-  const Verdict verdict = gpuvigil::judge(result);
-  if (verdict != Verdict::kRetry || !result) return verdict;
+SendVerdict OtlpFormat::judge(const OutboundResult& result) const {
+  const SendVerdict verdict = gpuvigil::judge(result);
+  if (verdict != SendVerdict::kRetry || !result) return verdict;
   const long status = result->status;
   const bool may_pass = status == 429 || status == 502 || status == 503 || status == 504;
-  return may_pass ? Verdict::kRetry : Verdict::kDrop;
+  return may_pass ? SendVerdict::kRetry : SendVerdict::kDrop;
 }
 
 }  // namespace gpuvigil

@@ -21,7 +21,7 @@ class OtlpFormat final : public PushFormat {
   [[nodiscard]] std::string_view content_type() const override;
   [[nodiscard]] std::vector<OutboundHeader> headers() const override { return {}; }
   /// Only 429, 502, 503 and 504 are tried again (the specification's "Retryable Response Codes").
-  [[nodiscard]] Verdict judge(const OutboundResult& result) const override;
+  [[nodiscard]] SendVerdict judge(const OutboundResult& result) const override;
 
  private:
   const std::string host_;

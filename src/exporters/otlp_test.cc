@@ -131,14 +131,14 @@ TEST(OtlpFormat, TriesAgainOnlyWhatTheSpecificationSays) {
   const auto judge = [&](long status) {
     return format.judge(OutboundAnswer{.status = status, .body = "", .retry_after = {}});
   };
-  EXPECT_EQ(judge(200), Verdict::kDelivered);
-  for (const long status : {429, 502, 503, 504}) EXPECT_EQ(judge(status), Verdict::kRetry);
+  EXPECT_EQ(judge(200), SendVerdict::kDelivered);
+  for (const long status : {429, 502, 503, 504}) EXPECT_EQ(judge(status), SendVerdict::kRetry);
   for (const long status : {400, 401, 404, 500, 501, 505}) {
-    EXPECT_EQ(judge(status), Verdict::kDrop) << status;
+    EXPECT_EQ(judge(status), SendVerdict::kDrop) << status;
   }
   EXPECT_EQ(format.judge(std::unexpected(
                 OutboundFailure{.fault = OutboundFault::kUnreachable, .message = ""})),
-            Verdict::kRetry);
+            SendVerdict::kRetry);
 }
 
 }  // namespace

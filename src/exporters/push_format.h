@@ -29,7 +29,7 @@ class PushFormat {
 
   [[nodiscard]] virtual std::string_view content_type() const = 0;
   [[nodiscard]] virtual std::vector<OutboundHeader> headers() const = 0;
-  [[nodiscard]] virtual Verdict judge(const OutboundResult& result) const = 0;
+  [[nodiscard]] virtual SendVerdict judge(const OutboundResult& result) const = 0;
 };
 
 }  // namespace gpuvigil

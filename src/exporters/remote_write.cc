@@ -136,7 +136,7 @@ std::vector<OutboundHeader> RemoteWriteFormat::headers() const {
   return {{"Content-Encoding", "snappy"}, {"X-Prometheus-Remote-Write-Version", "0.1.0"}};
 }
 
-Verdict RemoteWriteFormat::judge(const OutboundResult& result) const {
+SendVerdict RemoteWriteFormat::judge(const OutboundResult& result) const {
   return gpuvigil::judge(result);
 }
 

@@ -40,7 +40,7 @@ class RemoteWriteFormat final : public PushFormat {
   [[nodiscard]] std::string_view content_type() const override;
   [[nodiscard]] std::vector<OutboundHeader> headers() const override;
   /// 429 and 5xx are tried again, other 4xx never (the specification's "Retries & Backoff").
-  [[nodiscard]] Verdict judge(const OutboundResult& result) const override;
+  [[nodiscard]] SendVerdict judge(const OutboundResult& result) const override;
 
  private:
   struct Series {
