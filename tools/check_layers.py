@@ -11,7 +11,8 @@ import sys
 import sources
 
 # Siblings: each is built on base and model and never sees another.
-PARTS = ["monitor", "collect", "procs", "trace", "profile", "alert", "views", "exporters"]
+PARTS = ["monitor", "collect", "procs", "trace", "profile", "store", "alert", "views",
+         "exporters"]
 
 # Module -> what it may include besides itself. A new module is a new row, and a decision.
 MAY_INCLUDE = {

@@ -155,6 +155,14 @@ void AlertBook::resolve(Watch& watch, Timestamp now, std::vector<Alert>& changes
   }
 }
 
+void AlertBook::remember(std::span<const Alert> alerts) {
+  for (const Alert& alert : alerts) {
+    if (alert.state != AlertState::kResolved) continue;
+    if (resolved_.size() == kMaxResolved) break;
+    resolved_.push_back(alert);
+  }
+}
+
 void AlertBook::write_to(Frame& frame) const {
   frame.alerts.clear();
   for (const auto& [uuid, device] : devices_) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,9 @@ class AlertBook {
   /// Looks at the next edge and returns what began to fire or resolved there. Requires an edge,
   /// and that edges do not go back in time.
   std::vector<Alert> update(const Frame& frame);
+
+  /// Alerts of an earlier life, newest first; those that are not resolved are left out.
+  void remember(std::span<const Alert> alerts);
 
   /// Sets the frame's alerts (active ones first, each group newest first) and `alerts_today`.
   void write_to(Frame& frame) const;

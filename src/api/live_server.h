@@ -22,6 +22,8 @@ struct LiveServerOptions {
   AccessOptions access;
   std::string state_directory;  ///< Where its tokens are; empty: there are none.
   Duration frame_period = std::chrono::seconds(1);  ///< Of the engine, in real time.
+  HistoryDoor history;                              ///< What it leads to outlives the server.
+  Tracer* tracer = nullptr;  ///< To outlive the server; null: nobody can be traced.
   MetricsOptions metrics = {};
   /// How exporters fare; empty: there are none. Any thread may call it.
   std::function<std::vector<ExportStats>()> export_stats = {};

@@ -18,7 +18,7 @@ using ::testing::Not;
 
 class NoDeferral final : public Deferral {
  public:
-  Reply later() override {
+  Reply later(Duration /*patience*/) override {
     ADD_FAILURE() << "this answer was to be given at once";
     return Reply([](std::optional<HttpResponse>) {});
   }

@@ -12,9 +12,17 @@
 #include "api/gate.h"
 #include "api/parameters.h"
 #include "engine/engine.h"
+#include "model/history.h"
+#include "model/tracer.h"
 #include "net/http.h"
 
 namespace gpuvigil {
+
+/// Where what was can be asked.
+struct HistoryDoor {
+  History* store = nullptr;  ///< Null: nobody keeps it.
+  std::string why_not = "this server keeps no history";
+};
 
 /// Whose names devices go by at GET /metrics.
 enum class MetricNames { kOwn, kDcgm, kAll };
@@ -48,9 +56,11 @@ struct RouteContext {
   const Caller& caller;
   Deferral& deferral;
   std::string_view path_parameter;  ///< What stood for `{...}` in the path; empty without one.
+  const HistoryDoor& history;
   const std::function<std::string()>& describe_system;  ///< The body of GET /system.
   const MetricsAnswer& metrics;                         ///< The answer of GET /metrics.
   bool draining = false;
+  Tracer* tracer = nullptr;  ///< Null: programs do not report to this server.
 };
 
 /// The answer; or nothing, when context.deferral.later() will give it.

@@ -110,6 +110,7 @@ void Service::report(const std::function<void(const SystemReport&)>& take) const
         .engine = engine_.stats(),
         .frame_period = engine_.frame_period(),
         .frame = *frame,
+        .history = history_,
         .log = program_log().stats(),
         .exports = export_stats_ ? export_stats_() : std::vector<ExportStats>()});
 }
@@ -136,9 +137,11 @@ std::optional<HttpResponse> Service::serve(const HttpRequest& request, const Rou
                        .caller = caller,
                        .deferral = deferral,
                        .path_parameter = match.path_parameter,
+                       .history = history_,
                        .describe_system = describe_system_,
                        .metrics = answer_metrics_,
-                       .draining = draining_};
+                       .draining = draining_,
+                       .tracer = tracer_};
   if (!match.route->per_frame) return match.route->handle(context);
 
   answers_.turn_to(frame);

@@ -51,6 +51,11 @@ class Service final : public HttpHandler {
   void set_export_stats(std::function<std::vector<ExportStats>()> stats) {
     export_stats_ = std::move(stats);
   }
+  /// Whom GET /history asks; before its first request. The store must outlive the service.
+  void set_history(HistoryDoor history) { history_ = std::move(history); }
+  /// By whom single executions are had; null, the default: by nobody. It must outlive the service.
+  /// Before the first request.
+  void set_tracer(Tracer* tracer) { tracer_ = tracer; }
 
   /// Looks whether tokens have changed, closes the streams of those that are gone, and logs how
   /// many callers were refused. To be called about once a second.
@@ -88,8 +93,10 @@ class Service final : public HttpHandler {
   std::uint64_t rounds_ = 0;         ///< Of refresh_access().
   std::vector<RequestStats> stats_;  ///< One a route, in their order.
   Access::Counters told_;            ///< Of the refusals, what the log has been told.
+  HistoryDoor history_;
   std::function<HttpServerStats()> http_stats_;
   std::function<std::vector<ExportStats>()> export_stats_;
+  Tracer* tracer_ = nullptr;
   const std::function<std::string()> describe_system_ = [this] { return describe_system(); };
   const MetricsAnswer answer_metrics_ = [this](const HttpRequest& request,
                                                std::optional<MetricNames> names) {

@@ -29,6 +29,7 @@ struct SystemReport {
   EngineStats engine;
   Duration frame_period;
   const Frame& frame;
+  const HistoryDoor& history;
   LogStats log;
   std::vector<ExportStats> exports;
 };

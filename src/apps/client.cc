@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include "apps/client_token.h"
-#include "base/clock.h"
 #include "base/json_reader.h"
 #include "base/text.h"
 #include "net/http_client.h"
@@ -36,6 +35,9 @@ Errc code_of_status(unsigned status) {
       return Errc::kPermission;
     case 404:
       return Errc::kNotFound;
+    case 409:
+    case 429:
+      return Errc::kIo;
     case 503:
       return Errc::kUnavailable;
     default:
@@ -92,6 +94,16 @@ Result<std::string> ask(const ClientOptions& client, std::string_view path,
   if (response.status != 200) {
     return std::unexpected(refusal(response.status, response.body));
   }
+  return std::move(response.body);
+}
+
+Result<std::string> post(const ClientOptions& client, std::string_view path, std::string_view json,
+                         Duration timeout) {
+  GPUVIGIL_TRY(HttpClientOptions options, http_options(client));
+  options.timeout = timeout;
+  GPUVIGIL_TRY(ClientResponse response,
+               http_post(without_slash(client.server) + std::string(path), json, options));
+  if (response.status != 200) return std::unexpected(refusal(response.status, response.body));
   return std::move(response.body);
 }
 

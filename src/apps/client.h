@@ -6,15 +6,20 @@
 #include <string_view>
 
 #include "apps/options.h"
+#include "base/clock.h"
 #include "base/result.h"
 
 namespace gpuvigil {
 
 /// Asks a running server; gives the body of its answer.
-/// Errors: kUnavailable (cannot connect), kTimeout, kInvalidArgument, kNotFound or kPermission with
-/// what the server's problem says.
+/// Errors: kUnavailable (cannot connect), kTimeout, kInvalidArgument, kNotFound, kPermission or kIo
+/// (it cannot be done, or not now) with what the server's problem says.
 [[nodiscard]] Result<std::string> ask(const ClientOptions& client, std::string_view path,
                                       const ApiParameters& parameters);
+
+/// Posts a JSON text and waits that long for the answer. Errors: as ask().
+[[nodiscard]] Result<std::string> post(const ClientOptions& client, std::string_view path,
+                                       std::string_view json, Duration timeout);
 
 /// Follows the stream: `on_message` sees each message until it says false.
 /// Errors: as ask(), and those of `on_message`; kUnavailable when the server goes away.

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "store/history_writer.h"
 
 namespace gpuvigil {
 
@@ -43,6 +44,11 @@ struct Config {
     std::uint64_t series = 64'000;
     std::uint64_t connections = 16'384;
   } limits;
+
+  struct History {
+    std::string db = "auto";  ///< A path, auto, memory or off.
+    HistoryLimits limits;
+  } history;
 
   struct Metrics {
     MetricNames names = MetricNames::kOwn;  ///< Of devices at GET /metrics, where nobody says it.

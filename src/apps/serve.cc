@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "apps/exit_codes.h"
 #include "apps/exports.h"
 #include "apps/first_token.h"
+#include "apps/history_door.h"
 #include "apps/machine_names.h"
 #include "apps/notify.h"
 #include "apps/offline.h"
@@ -82,7 +84,10 @@ Result<Feeds> live_feeds(const Config& config, bool wants_demo,
   Feeds feeds{.samplers = {}, .sources = {}, .what = "devices"};
   // For tests, and for drivers that lie where the dynamic linker does not look.
   const char* const nvml = std::getenv("GPUVIGIL_NVML");
-  BackendOptions options{.demo = nullptr, .nvml_library = nvml == nullptr ? "" : nvml};
+  const char* const rocm_smi = std::getenv("GPUVIGIL_ROCM_SMI");
+  BackendOptions options{.demo = nullptr,
+                         .nvml_library = nvml == nullptr ? "" : nvml,
+                         .rocm_smi_library = rocm_smi == nullptr ? "" : rocm_smi};
   if (wants_demo) {
     GPUVIGIL_TRY(Demo demo, make_demo(config.demo.seed, clock->now()));
     feeds.what = "demo";
@@ -180,6 +185,19 @@ Result<std::unique_ptr<Exports>> open_exports(Engine& engine, const Config& conf
   return std::unique_ptr<Exports>();
 }
 
+/// Between two frames, where time runs that much faster.
+Duration real_period(const Config& config, double speed) {
+  return Duration(
+      static_cast<std::int64_t>(static_cast<double>(config.frames.period.count()) / speed));
+}
+
+/// Says why nobody can be served here.
+int complain_of_place(const Error& error) {
+  complain(error);
+  const bool no_place = error.code == Errc::kUnavailable || error.code == Errc::kPermission;
+  return no_place ? kExitNoPlace : exit_code_of(error.code);
+}
+
 /// Whoever started this program; nobody where that cannot be told, which ends nothing.
 ServiceNotifier service_manager() {
   auto notifier = ServiceNotifier::open(NotifyEnvironment::of_this_process());
@@ -215,6 +233,14 @@ int attend(EndSignals& signals, ServiceNotifier& manager, Engine& engine, LiveSe
   }
 }
 
+/// What happened before is shown again, and what happens from now on is kept.
+void keep_history(HistoryStore& store, Engine& engine) {
+  engine.remember(store.before().alerts, store.before().events);
+  engine.add_listener([&store](const auto& frame, std::span<const Alert> changes) {
+    store.append(*frame, changes);
+  });
+}
+
 /// Starts the parts of a server one after the other; they end in the reverse order.
 int serve_until_signal(const ServeOptions& options, const Config& config, EndSignals& signals) {
   const auto listen = parse_listen(config.server.listen);
@@ -236,6 +262,10 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
   if (!door) return complain(door.error());
   if (*door) feeds->sources.push_back((*door)->source());
 
+  // Before the engine, which it outlives: what happened before is shown from the first frame on.
+  const auto machine = replays || options.demo ? WatchedMachine::kSimulated : WatchedMachine::kReal;
+  const OpenedHistory history = open_history(config, machine, *timeline);
+
   Engine engine(engine_options(config), *timeline);
   for (auto& source : feeds->sources) engine.add_source(std::move(source));
 
@@ -243,6 +273,7 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
   if (!processes) return complain(processes.error());
   engine.set_processes(*std::move(processes));
 
+  if (history.store) keep_history(*history.store, engine);
   engine.start();
 
   auto tokens = prepare_tokens(config.server);
@@ -257,18 +288,14 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
       engine, {.http = server_options(config, *listen),
                .access = access_options(config),
                .state_directory = tokens->directory,
-               .frame_period = Duration(static_cast<std::int64_t>(
-                   static_cast<double>(config.frames.period.count()) / speed)),
+               .frame_period = real_period(config, speed),
+               .history = {history.store.get(), history.why_not},
+               .tracer = *door ? &(*door)->tracer() : nullptr,
                .metrics = metrics_options(config.metrics),
                .export_stats = [all = exports->get()] {
                  return all == nullptr ? std::vector<ExportStats>() : all->stats();
                }});
-  if (!server) {
-    complain(server.error());
-    const Errc code = server.error().code;
-    const bool no_place = code == Errc::kUnavailable || code == Errc::kPermission;
-    return no_place ? kExitNoPlace : exit_code_of(code);
-  }
+  if (!server) return complain_of_place(server.error());
   log(LogLevel::kInfo, "server.listening",
       {kv("url", (*server)->url() + "/"), kv("source", feeds->what)});
   announce(*tokens, (*server)->url());
@@ -311,6 +338,12 @@ Result<void> apply(const ServeOptions& options, Config::Server& server) {
   return {};
 }
 
+/// A file of history from the command line: relative to where we are, the words as they are.
+std::string absolute(const std::string& place) {
+  if (place == "auto" || place == "memory" || place == "off") return place;
+  return std::filesystem::absolute(place).lexically_normal().string();
+}
+
 /// Sets the log up as the command line says, and where that says nothing, as `settings` do.
 void configure_log(const ServeOptions& options, LogSettings settings) {
   settings.level = parse_log_level(options.log_level).value_or(settings.level);
@@ -335,6 +368,7 @@ int run_serve(const ServeOptions& options) {
   }
   auto config = load_config(options.config);
   if (!config) return complain(config.error());
+  if (!options.history.empty()) config->history.db = absolute(options.history);
   configure_log(options, config->log);
   if (const auto applied = apply(options, config->server); !applied) {
     return complain(applied.error());

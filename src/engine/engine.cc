@@ -78,6 +78,7 @@ struct Engine::Impl {
   }
   std::shared_ptr<Frame> build(Timestamp until, bool is_edge);
   [[nodiscard]] std::string why_no_device(const Frame& frame) const;
+  void count_unnamed();
   DeviceSlot slot_of_recorded(std::uint32_t device);
   [[nodiscard]] Duration time_to_wait(bool peek_wanted, Timestamp next_edge) const;
   [[nodiscard]] std::optional<LatencySketch> sketch_of(std::optional<std::uint32_t> pid,
@@ -113,6 +114,7 @@ struct Engine::Impl {
   AlertBook alerts;
   std::vector<std::unique_ptr<Source>> sources;
   std::unique_ptr<ProcessDirectory> directory;  ///< May be null.
+  std::uint64_t processes_unnamed = 0;          ///< Of its dropped(), as far as counted.
   std::map<ListenerId, Listener> listeners;
   std::uint64_t listeners_made = 0;
   std::map<std::uint32_t, DeviceSlot> recorded_devices;
@@ -155,6 +157,12 @@ std::string Engine::Impl::why_no_device(const Frame& frame) const {
   return options.no_device_reason;
 }
 
+/// Of the frame that is being made: it shows with the next one.
+void Engine::Impl::count_unnamed() {
+  const std::uint64_t dropped = directory->dropped();
+  monitor.lost(Loss::kProcessesUnnamed, dropped - std::exchange(processes_unnamed, dropped));
+}
+
 std::shared_ptr<Frame> Engine::Impl::build(Timestamp until, bool is_edge) {
   const auto began = std::chrono::steady_clock::now();
   last_until = std::max(last_until, until);
@@ -173,6 +181,7 @@ std::shared_ptr<Frame> Engine::Impl::build(Timestamp until, bool is_edge) {
   frame->seq = seq;
   frame->since = since;
   const auto infos = directory ? directory->look_up(pids_of(*frame)) : nullptr;
+  if (directory) count_unnamed();
   join_processes(*frame, infos ? *infos : ProcessInfos{});
   for (const auto& source : sources)
     std::ranges::move(source->backends(), std::back_inserter(frame->backends));
@@ -284,6 +293,12 @@ void Engine::add_source(std::unique_ptr<Source> source) {
 void Engine::set_processes(std::unique_ptr<ProcessDirectory> directory) {
   GPUVIGIL_ASSERT(!impl_->thread.joinable());
   impl_->directory = std::move(directory);
+}
+
+void Engine::remember(std::span<const Alert> alerts, std::span<const Event> events) {
+  GPUVIGIL_ASSERT(!impl_->thread.joinable());
+  impl_->alerts.remember(alerts);
+  for (const Event& event : events) impl_->monitor.event(event);
 }
 
 Engine::ListenerId Engine::add_listener(Listener listener) {

@@ -1,22 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/http_client.h"
 
+#include <fmt/format.h>
+
 #include "net/client_request.h"
 #include "net/client_socket.h"
 
 namespace gpuvigil {
 
-Result<ClientResponse> http_get(std::string_view url, const HttpClientOptions& options) {
+namespace {
+
+Result<ClientResponse> ask(std::string_view method, std::string_view url, HttpHeaders headers,
+                           std::string_view body, const HttpClientOptions& options) {
   const Deadline deadline(options.timeout);
   GPUVIGIL_TRY(const HttpUrl parsed, parse_url(url));
-  HttpHeaders all = {{"Connection", "close"}};
-  all.insert(all.end(), options.headers.begin(), options.headers.end());
-  GPUVIGIL_TRY(const std::string request, format_get(parsed, all));
+  headers.emplace_back("Connection", "close");
+  headers.insert(headers.end(), options.headers.begin(), options.headers.end());
+  GPUVIGIL_TRY(std::string request, format_request(method, parsed, headers));
+  request += body;
   GPUVIGIL_TRY(ClientSocket socket, ClientSocket::connect(parsed, options.ca_file, deadline));
   GPUVIGIL_CHECK(socket.send(request, deadline));
   ResponseParser parser(kMaxClientHeader, kMaxClientBody);
   GPUVIGIL_CHECK(receive_response(socket, parser, deadline));
   return std::move(parser.response());
+}
+
+}  // namespace
+
+Result<ClientResponse> http_get(std::string_view url, const HttpClientOptions& options) {
+  return ask("GET", url, {}, {}, options);
+}
+
+Result<ClientResponse> http_post(std::string_view url, std::string_view json,
+                                 const HttpClientOptions& options) {
+  return ask(
+      "POST", url,
+      {{"Content-Type", "application/json"}, {"Content-Length", fmt::to_string(json.size())}}, json,
+      options);
 }
 
 }  // namespace gpuvigil

@@ -32,4 +32,8 @@ struct HttpClientOptions {
 [[nodiscard]] Result<ClientResponse> http_get(std::string_view url,
                                               const HttpClientOptions& options = {});
 
+/// The same for a POST of a JSON text.
+[[nodiscard]] Result<ClientResponse> http_post(std::string_view url, std::string_view json,
+                                               const HttpClientOptions& options = {});
+
 }  // namespace gpuvigil

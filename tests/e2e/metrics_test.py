@@ -123,7 +123,8 @@ class MetricsTest(unittest.TestCase):
             before = self.server.json("/api/v1/gpu/status")
             _, text = scrape(self.server, OPEN)
             after = self.server.json("/api/v1/gpu/status")
-            return (before, text) if before["seq"] == after["seq"] else None
+            sampled = all(d["gpu_utilization"] is not None for d in before["devices"])
+            return (before, text) if sampled and before["seq"] == after["seq"] else None
         status, text = wait_for(both, "a scrape within one frame")
         found = samples(open_parser.text_string_to_metric_families(text))
         by_name = {}
