@@ -35,6 +35,7 @@ Result<std::unique_ptr<LiveServer>> LiveServer::start(Engine& engine,
   GPUVIGIL_TRY(live->http_, HttpServer::open(http_options(options), live->service_));
   live->service_.set_history(options.history);
   live->service_.set_http_stats([http = live->http_.get()] { return http->stats(); });
+  live->service_.set_export_stats(options.export_stats);
   live->wire();
   return live;
 }

@@ -25,6 +25,8 @@ struct LiveServerOptions {
   HistoryDoor history;                              ///< What it leads to outlives the server.
   Tracer* tracer = nullptr;  ///< To outlive the server; null: nobody can be traced.
   MetricsOptions metrics = {};
+  /// How exporters fare; empty: there are none. Any thread may call it.
+  std::function<std::vector<ExportStats>()> export_stats = {};
 };
 
 /// A running engine behind HTTP: the service, its server and the thread of both.

@@ -1,21 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/metrics_page.h"
 
-#include <unistd.h>
-
-#include "base/text.h"
+#include "exporters/host_name.h"
 
 namespace gpuvigil {
-namespace {
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  if (::gethostname(name.data(), name.size() - 1) != 0) return {};
-  return clean_text(name.data());
-}
-
-}  // namespace
-
 MetricsPage::MetricsPage(MetricsOptions options)
     : names_(options.names),
       metrics_(options.limits, options.host.empty() ? host_name() : options.host),

@@ -99,13 +99,31 @@ std::vector<FamilyHead> route_heads() {
            .help = "Of them, those answered with 5xx."}};
 }
 
+std::vector<FamilyHead> export_heads() {
+  return {
+      {.name = "gpuvigil_export_up", .help = "Whether the last request was taken or refused: 1."},
+      {.name = "gpuvigil_export_samples_sent", .kind = kCounter, .help = "That were taken."},
+      {.name = "gpuvigil_export_samples_refused",
+       .kind = kCounter,
+       .help = "That the receiver will never take."},
+      {.name = "gpuvigil_export_requests_failed",
+       .kind = kCounter,
+       .help = "Requests that are tried again."},
+      {.name = "gpuvigil_export_batches_dropped",
+       .kind = kCounter,
+       .help = "Batches for which there was no room."},
+      {.name = "gpuvigil_export_batches_waiting", .help = "Batches that wait on disk."},
+      {.name = "gpuvigil_export_waiting_bytes", .unit = "bytes", .help = "What they take there."}};
+}
+
 }  // namespace
 
 SelfMetrics::SelfMetrics()
     : build_(std::vector<FamilyHead>{
           {.name = "gpuvigil_build", .kind = FamilyKind::kInfo, .help = "The version that runs."}}),
       totals_(total_heads()),
-      routes_(route_heads()) {}
+      routes_(route_heads()),
+      exports_(export_heads()) {}
 
 void SelfMetrics::update(const SystemReport& report) {
   build_.begin();
@@ -127,11 +145,21 @@ void SelfMetrics::update(const SystemReport& report) {
                    MetricValue::count(stats.server_errors)});
   }
   routes_.end();
+  exports_.begin();
+  for (const ExportStats& stats : report.exports) {
+    exports_.add(
+        {{"export", stats.name}},
+        {MetricValue::count(stats.is_up ? 1 : 0), MetricValue::count(stats.samples_sent),
+         MetricValue::count(stats.samples_refused), MetricValue::count(stats.requests_failed),
+         MetricValue::count(stats.batches_dropped), MetricValue::count(stats.batches_waiting),
+         MetricValue::count(stats.bytes_waiting)});
+  }
+  exports_.end();
 }
 
 std::vector<const MetricFamily*> SelfMetrics::families() const {
   std::vector<const MetricFamily*> all;
-  for (const MetricRows* rows : {&build_, &totals_, &routes_}) {
+  for (const MetricRows* rows : {&build_, &totals_, &routes_, &exports_}) {
     for (const MetricFamily& family : rows->families()) all.push_back(&family);
   }
   return all;

@@ -24,6 +24,7 @@ class SelfMetrics {
   MetricRows build_;
   MetricRows totals_;
   MetricRows routes_;
+  MetricRows exports_;
 };
 
 }  // namespace gpuvigil

@@ -111,7 +111,8 @@ void Service::report(const std::function<void(const SystemReport&)>& take) const
         .frame_period = engine_.frame_period(),
         .frame = *frame,
         .history = history_,
-        .log = program_log().stats()});
+        .log = program_log().stats(),
+        .exports = export_stats_ ? export_stats_() : std::vector<ExportStats>()});
 }
 
 std::string Service::describe_system() const {

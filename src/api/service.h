@@ -47,6 +47,10 @@ class Service final : public HttpHandler {
   /// Where GET /system learns what the server in front of this has done; before its first request.
   void set_http_stats(std::function<HttpServerStats()> stats) { http_stats_ = std::move(stats); }
 
+  /// Where it learns how exporters fare; before its first request.
+  void set_export_stats(std::function<std::vector<ExportStats>()> stats) {
+    export_stats_ = std::move(stats);
+  }
   /// Whom GET /history asks; before its first request. The store must outlive the service.
   void set_history(HistoryDoor history) { history_ = std::move(history); }
   /// By whom single executions are had; null, the default: by nobody. It must outlive the service.
@@ -91,6 +95,7 @@ class Service final : public HttpHandler {
   Access::Counters told_;            ///< Of the refusals, what the log has been told.
   HistoryDoor history_;
   std::function<HttpServerStats()> http_stats_;
+  std::function<std::vector<ExportStats>()> export_stats_;
   Tracer* tracer_ = nullptr;
   const std::function<std::string()> describe_system_ = [this] { return describe_system(); };
   const MetricsAnswer answer_metrics_ = [this](const HttpRequest& request,

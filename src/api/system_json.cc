@@ -138,6 +138,35 @@ void write_backend(JsonWriter& json, const BackendStatus& backend) {
   json.end_object();
 }
 
+void write_export(JsonWriter& json, const ExportStats& stats) {
+  json.begin_object();
+  json.key("name");
+  json.string(stats.name);
+  json.key("url");
+  json.string(stats.url);
+  json.key("state");
+  json.string(stats.is_up ? "ok" : "failing");
+  json.key("problem");
+  if (stats.problem.empty()) {
+    json.null();
+  } else {
+    json.string(stats.problem);
+  }
+  write_counts(json, {{"samples_sent_total", stats.samples_sent},
+                      {"samples_refused_total", stats.samples_refused},
+                      {"requests_failed_total", stats.requests_failed},
+                      {"batches_dropped_total", stats.batches_dropped},
+                      {"batches_waiting", stats.batches_waiting},
+                      {"bytes_waiting", stats.bytes_waiting}});
+  json.key("last_sent");
+  if (stats.last_sent) {
+    json.timestamp(*stats.last_sent);
+  } else {
+    json.null();
+  }
+  json.end_object();
+}
+
 void write_history(JsonWriter& json, const HistoryDoor& history) {
   HistoryStatus status;
   if (history.store != nullptr) {
@@ -195,6 +224,10 @@ std::string system_json(const SystemReport& report) {
   json.key("backends");
   json.begin_array();
   for (const BackendStatus& backend : report.frame.backends) write_backend(json, backend);
+  json.end_array();
+  json.key("exports");
+  json.begin_array();
+  for (const ExportStats& stats : report.exports) write_export(json, stats);
   json.end_array();
   json.key("history");
   write_history(json, report.history);

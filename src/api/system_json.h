@@ -3,6 +3,7 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
 #include "api/request_stats.h"
 #include "api/routes.h"
@@ -10,6 +11,7 @@
 #include "base/log.h"
 #include "base/process_stats.h"
 #include "engine/engine.h"
+#include "exporters/exporter.h"
 #include "net/http_server.h"
 
 namespace gpuvigil {
@@ -29,6 +31,7 @@ struct SystemReport {
   const Frame& frame;
   const HistoryDoor& history;
   LogStats log;
+  std::vector<ExportStats> exports;
 };
 
 /// The body of GET /api/v1/system.

@@ -12,6 +12,7 @@
 #include "apps/config_reader.h"
 #include "base/private_file.h"
 #include "base/text.h"
+#include "outbound/outbound_client.h"
 
 namespace gpuvigil {
 namespace {
@@ -92,6 +93,28 @@ std::string format_server(const Config::Server& server) {
   return out;
 }
 
+void read_export(ConfigReader& in, const std::string& section, Config::Export& target) {
+  in.read(section + ".url", target.url);
+  in.read(section + ".token_file", target.token_file);
+  in.read(section + ".ca_file", target.ca_file);
+  in.read(section + ".interval", target.interval, 1s, 1h);
+  in.read(section + ".buffer_mb", target.buffer_mb, 2, 65'536);
+  in.read(section + ".allow_local", target.allow_local);
+  if (target.url.empty()) return;
+  if (const auto url = OutboundUrl::parse(target.url); !url) {
+    in.mistake(section + ".url", url.error().message);
+  }
+}
+
+std::string format_export(std::string_view section, const Config::Export& target) {
+  if (target.url.empty()) return {};
+  std::string out = fmt::format("[{}]\nurl = {}\ninterval = \"{}\"\nbuffer_mb = {}\n", section,
+                                quoted(target.url), format_span(target.interval), target.buffer_mb);
+  if (!target.token_file.empty()) out += "token_file = " + quoted(target.token_file) + "\n";
+  if (!target.ca_file.empty()) out += "ca_file = " + quoted(target.ca_file) + "\n";
+  return out + fmt::format("allow_local = {}\n\n", target.allow_local);
+}
+
 void read_history(ConfigReader& in, Config::History& history) {
   constexpr unsigned kMebibyte = 20;
   HistoryLimits& limits = history.limits;
@@ -155,6 +178,10 @@ Result<Config> parse_config(std::string_view text, std::string origin) {
   in.read("metrics.kernels", config.metrics.kernels, 1, MetricLimits::kMaxTopKernels);
   in.read("metrics.processes", config.metrics.processes, 0, 4096);
   in.read("kubernetes.pod_resources", config.kubernetes.pod_resources);
+  in.read("export.job", config.exports.job);
+  read_export(in, "export.remote_write", config.exports.remote_write);
+  read_export(in, "export.otlp", config.exports.otlp);
+  read_export(in, "export.influx", config.exports.influx);
   in.read("demo.seed", config.demo.seed, 0, 1'000'000'000);
   AlertSettings& alerts = config.alerts;
   in.read("alerts.utilization_percent", alerts.utilization_percent, 0, 100);
@@ -222,6 +249,10 @@ std::string format_config(const Config& config) {
                      config.metrics.processes);
   out +=
       fmt::format("[kubernetes]\npod_resources = {}\n\n", quoted(config.kubernetes.pod_resources));
+  out += fmt::format("[export]\njob = {}\n\n", quoted(config.exports.job));
+  out += format_export("export.remote_write", config.exports.remote_write);
+  out += format_export("export.otlp", config.exports.otlp);
+  out += format_export("export.influx", config.exports.influx);
   out += fmt::format("[demo]\nseed = {}\n\n", config.demo.seed);
   out += fmt::format("[alerts]\nutilization_percent = {}\nutilization_for = \"{}\"\n",
                      alerts.utilization_percent, format_span(alerts.utilization_for));

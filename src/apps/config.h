@@ -61,6 +61,23 @@ struct Config {
     std::string pod_resources = "/var/lib/kubelet/pod-resources/kubelet.sock";
   } kubernetes;
 
+  /// A system that metrics are pushed to.
+  struct Export {
+    std::string url;         ///< Empty: none.
+    std::string token_file;  ///< Whose text goes into Authorization; empty: none is sent.
+    std::string ca_file;     ///< PEM; whom to trust. Empty: whom this system trusts.
+    Duration interval = std::chrono::seconds(15);
+    std::uint64_t buffer_mb = 64;  ///< On disk, for what cannot be sent yet.
+    bool allow_local = true;       ///< Loopback and private addresses; link-local ones never.
+  };
+
+  struct Exports {
+    std::string job = "gpuvigil";  ///< The label `job` of what is written to Prometheus.
+    Export remote_write;
+    Export otlp;
+    Export influx;
+  } exports;
+
   struct Demo {
     std::uint64_t seed = 1;
   } demo;

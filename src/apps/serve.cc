@@ -15,6 +15,7 @@
 #include "apps/agent_door.h"
 #include "apps/config.h"
 #include "apps/exit_codes.h"
+#include "apps/exports.h"
 #include "apps/first_token.h"
 #include "apps/history_door.h"
 #include "apps/machine_names.h"
@@ -171,6 +172,32 @@ MetricsOptions metrics_options(const Config::Metrics& metrics) {
   return options;
 }
 
+/// Null where time runs at another speed: databases of time series take only what is now.
+Result<std::unique_ptr<Exports>> open_exports(Engine& engine, const Config& config,
+                                              const std::string& state_directory, double speed,
+                                              const Clock& real_time) {
+  if (speed == 1.0) return Exports::start(engine, config, state_directory, real_time);
+  const auto& exports = config.exports;
+  if (!exports.remote_write.url.empty() || !exports.otlp.url.empty() ||
+      !exports.influx.url.empty()) {
+    log(LogLevel::kWarn, "export.off", {kv("why", "a replay at another speed is not exported")});
+  }
+  return std::unique_ptr<Exports>();
+}
+
+/// Between two frames, where time runs that much faster.
+Duration real_period(const Config& config, double speed) {
+  return Duration(
+      static_cast<std::int64_t>(static_cast<double>(config.frames.period.count()) / speed));
+}
+
+/// Says why nobody can be served here.
+int complain_of_place(const Error& error) {
+  complain(error);
+  const bool no_place = error.code == Errc::kUnavailable || error.code == Errc::kPermission;
+  return no_place ? kExitNoPlace : exit_code_of(error.code);
+}
+
 /// Whoever started this program; nobody where that cannot be told, which ends nothing.
 ServiceNotifier service_manager() {
   auto notifier = ServiceNotifier::open(NotifyEnvironment::of_this_process());
@@ -181,7 +208,7 @@ ServiceNotifier service_manager() {
 
 /// Until a signal ends the program (its number is returned): the log's and the watchdog's due.
 int attend(EndSignals& signals, ServiceNotifier& manager, Engine& engine, LiveServer& server,
-           const Clock& clock) {
+           Exports* exports, const Clock& clock) {
   std::optional<Watchdog> watchdog;
   if (manager.watchdog() > Duration::zero()) {
     watchdog.emplace(
@@ -196,6 +223,7 @@ int attend(EndSignals& signals, ServiceNotifier& manager, Engine& engine, LiveSe
   while (true) {
     if (const auto signal = signals.wait(period)) return *signal;
     program_log().tick();
+    if (exports != nullptr) exports->tell_changes();
     if (!watchdog) continue;
     const Timestamp now = clock.now();
     if (watchdog->look(now)) manager.send("WATCHDOG=1");
@@ -264,21 +292,20 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
     return kExitNoPlace;
   }
   const double speed = replays ? options.speed : 1.0;
-  const auto server =
-      LiveServer::start(engine, {.http = server_options(config, *listen),
-                                 .access = access_options(config),
-                                 .state_directory = tokens->directory,
-                                 .frame_period = Duration(static_cast<std::int64_t>(
-                                     static_cast<double>(config.frames.period.count()) / speed)),
-                                 .history = {history.store.get(), history.why_not},
-                                 .tracer = *door ? &(*door)->tracer() : nullptr,
-                                 .metrics = metrics_options(config.metrics)});
-  if (!server) {
-    complain(server.error());
-    const Errc code = server.error().code;
-    const bool no_place = code == Errc::kUnavailable || code == Errc::kPermission;
-    return no_place ? kExitNoPlace : exit_code_of(code);
-  }
+  auto exports = open_exports(engine, config, tokens->directory, speed, *real_time);
+  if (!exports) return complain(exports.error());
+  const auto server = LiveServer::start(
+      engine, {.http = server_options(config, *listen),
+               .access = access_options(config),
+               .state_directory = tokens->directory,
+               .frame_period = real_period(config, speed),
+               .history = {history.store.get(), history.why_not},
+               .tracer = *door ? &(*door)->tracer() : nullptr,
+               .metrics = metrics_options(config.metrics),
+               .export_stats = [all = exports->get()] {
+                 return all == nullptr ? std::vector<ExportStats>() : all->stats();
+               }});
+  if (!server) return complain_of_place(server.error());
   log(LogLevel::kInfo, "server.listening",
       {kv("url", (*server)->url() + "/"), kv("source", feeds->what)});
   announce(*tokens, (*server)->url());
@@ -286,7 +313,7 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
   ServiceNotifier manager = service_manager();
   manager.send(fmt::format("READY=1\nSTATUS=Serving {} from {}", (*server)->url(), feeds->what));
 
-  const int signal = attend(signals, manager, engine, **server, *real_time);
+  const int signal = attend(signals, manager, engine, **server, exports->get(), *real_time);
   log(LogLevel::kInfo, "server.stopping", {kv("signal", signal)});
   manager.send("STOPPING=1\nSTATUS=Finishing what is in flight");
   (*server)->stop(config.server.drain);

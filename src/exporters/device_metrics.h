@@ -31,6 +31,9 @@ struct DeviceFamilyRow {
 /// What dashboards for NVIDIA's DCGM exporter ask for, in its units, as far as we know it.
 [[nodiscard]] std::span<const DeviceFamilyRow> dcgm_device_families();
 
+/// OpenTelemetry's semantic conventions for hardware (hw.*, status: development), with UCUM units.
+[[nodiscard]] std::span<const DeviceFamilyRow> otel_device_families();
+
 /// Labels that every series of a device carries, and those of the one that tells what it is.
 struct DeviceLabels {
   Labels all;
@@ -40,6 +43,7 @@ using MakeDeviceLabels = DeviceLabels (*)(const DeviceRow&, const std::string& h
 
 [[nodiscard]] DeviceLabels own_device_labels(const DeviceRow& device, const std::string& host);
 [[nodiscard]] DeviceLabels dcgm_device_labels(const DeviceRow& device, const std::string& host);
+[[nodiscard]] DeviceLabels otel_device_labels(const DeviceRow& device, const std::string& host);
 
 /// The metrics of all devices of a frame by one table of names. Labels are made again only when a
 /// device came, went or turned into another one.

@@ -83,15 +83,13 @@ struct Exporter::Impl {
 };
 
 void Exporter::Impl::collect() {
-  FrameMetrics metrics(options.limits, options.host);
   std::optional<Timestamp> due;
   while (!stopping) {
     frame_came.wait(kForever);
     const auto frame = newest.get();
     if (stopping || !frame || (due && frame->edge < *due)) continue;
     due = frame->edge - frame->edge.time_since_epoch() % options.interval + options.interval;
-    metrics.update(*frame);
-    for (PushBody& body : format->encode(metrics.families(), frame->edge)) {
+    for (PushBody& body : format->encode(*frame)) {
       queue.push(std::move(body));
     }
     batch_came.wake();
@@ -124,17 +122,17 @@ void Exporter::Impl::send_front(const std::string& record) {
        .headers = format->headers()});
   if (!result && result.error().fault == OutboundFault::kCancelled) return;
   state.problem = problem_of(result);
-  const Verdict verdict = format->judge(result);
-  state.is_up = verdict != Verdict::kRetry;
+  const SendVerdict verdict = format->judge(result);
+  state.is_up = verdict != SendVerdict::kRetry;
   switch (verdict) {
-    case Verdict::kDelivered:
+    case SendVerdict::kDelivered:
       state.samples_sent += body.samples;
       state.last_sent = clock.now();
       break;
-    case Verdict::kDrop:
+    case SendVerdict::kDrop:
       state.samples_refused += body.samples;
       break;
-    case Verdict::kRetry: {
+    case SendVerdict::kRetry: {
       ++state.requests_failed;
       random = random * 6364136223846793005ULL + 1442695040888963407ULL;  // Knuth's MMIX
       const Duration delay = retry_delay(options.backoff, ++failures, random >> 20U, result);

@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "base/secret.h"
-#include "exporters/frame_metrics.h"
 #include "exporters/push_format.h"
 #include "model/frame.h"
 #include "outbound/outbound_client.h"
@@ -25,8 +24,6 @@ struct ExporterOptions {
   SpoolOptions spool = {};
   Backoff backoff = {};
   Duration interval = std::chrono::seconds(15);  ///< Between what is sent, on the timeline.
-  MetricLimits limits = {};
-  std::string host = {};
 };
 
 /// How it stands with one exporter.

@@ -33,16 +33,16 @@ class ExporterTest : public ::testing::Test {
   ~ExporterTest() override { std::filesystem::remove_all(folder_); }
 
   std::unique_ptr<Exporter> start(const std::string& url) {
-    auto exporter =
-        Exporter::start({.name = "remote_write",
-                         .url = *OutboundUrl::parse(url),
-                         .authorization = Secret("Bearer sesame"),
-                         .outbound = {.addresses = {.loopback = true}, .deadline = 20s},
-                         .spool = {.directory = folder_ + "/spool"},
-                         .backoff = {.first = 1ms, .most = 5ms},
-                         .interval = 15s,
-                         .host = "node1"},
-                        std::make_unique<RemoteWriteFormat>(Labels{{"job", "gpuvigil"}}), clock_);
+    auto exporter = Exporter::start(
+        {.name = "remote_write",
+         .url = *OutboundUrl::parse(url),
+         .authorization = Secret("Bearer sesame"),
+         .outbound = {.addresses = {.loopback = true}, .deadline = 20s},
+         .spool = {.directory = folder_ + "/spool"},
+         .backoff = {.first = 1ms, .most = 5ms},
+         .interval = 15s},
+        std::make_unique<RemoteWriteFormat>(Labels{{"job", "gpuvigil"}}, MetricLimits(), "node1"),
+        clock_);
     EXPECT_TRUE(exporter) << exporter.error().message;
     return *std::move(exporter);
   }

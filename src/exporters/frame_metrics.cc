@@ -282,10 +282,17 @@ void FrameMetrics::update(const Frame& frame) {
 
 std::vector<const MetricFamily*> FrameMetrics::families() const {
   std::vector<const MetricFamily*> all;
+  for (const MetricFamily& family : devices_.families()) all.push_back(&family);
+  const auto others = families_without_devices();
+  all.insert(all.end(), others.begin(), others.end());
+  return all;
+}
+
+std::vector<const MetricFamily*> FrameMetrics::families_without_devices() const {
+  std::vector<const MetricFamily*> all;
   const auto add = [&](std::span<const MetricFamily> families) {
     for (const MetricFamily& family : families) all.push_back(&family);
   };
-  add(devices_.families());
   add(kernels_);
   for (const MetricRows* rows : {&processes_, &alert_counts_, &alerts_, &events_, &losses_,
                                  &backends_, &frames_, &left_out_}) {

@@ -44,6 +44,9 @@ class FrameMetrics {
   /// All families, in the order in which they are shown; those without series too.
   [[nodiscard]] std::vector<const MetricFamily*> families() const;
 
+  /// The same without those of devices, for systems that have names of their own for them.
+  [[nodiscard]] std::vector<const MetricFamily*> families_without_devices() const;
+
  private:
   void update_kernels(const Frame& frame);
   void prepare_kernels();

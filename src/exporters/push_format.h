@@ -2,13 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/clock.h"
-#include "exporters/metric_family.h"
+#include "model/frame.h"
 #include "outbound/retry.h"
 
 namespace gpuvigil {
@@ -26,14 +24,12 @@ class PushFormat {
  public:
   virtual ~PushFormat() = default;
 
-  /// Everything that is there at that time, in the order in which it is to be sent. The families
-  /// are the same objects at each call.
-  [[nodiscard]] virtual std::vector<PushBody> encode(std::span<const MetricFamily* const> families,
-                                                     Timestamp at) = 0;
+  /// Everything that an edge tells, in the order in which it is to be sent.
+  [[nodiscard]] virtual std::vector<PushBody> encode(const Frame& frame) = 0;
 
   [[nodiscard]] virtual std::string_view content_type() const = 0;
   [[nodiscard]] virtual std::vector<OutboundHeader> headers() const = 0;
-  [[nodiscard]] virtual Verdict judge(const OutboundResult& result) const = 0;
+  [[nodiscard]] virtual SendVerdict judge(const OutboundResult& result) const = 0;
 };
 
 }  // namespace gpuvigil

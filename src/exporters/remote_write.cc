@@ -103,6 +103,11 @@ void RemoteWriteFormat::prepare(const MetricFamily& family, Prepared& made, Batc
   for (const std::string& gone : told) out.add(gone, std::bit_cast<double>(kStaleBits));
 }
 
+std::vector<PushBody> RemoteWriteFormat::encode(const Frame& frame) {
+  metrics_.update(frame);
+  return encode(metrics_.families(), frame.edge);
+}
+
 std::vector<PushBody> RemoteWriteFormat::encode(std::span<const MetricFamily* const> families,
                                                 Timestamp at) {
   Batches out(at);
@@ -131,7 +136,7 @@ std::vector<OutboundHeader> RemoteWriteFormat::headers() const {
   return {{"Content-Encoding", "snappy"}, {"X-Prometheus-Remote-Write-Version", "0.1.0"}};
 }
 
-Verdict RemoteWriteFormat::judge(const OutboundResult& result) const {
+SendVerdict RemoteWriteFormat::judge(const OutboundResult& result) const {
   return gpuvigil::judge(result);
 }
 

@@ -3,9 +3,12 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "exporters/frame_metrics.h"
 #include "exporters/push_format.h"
 
 namespace gpuvigil {
@@ -24,15 +27,20 @@ class RemoteWriteFormat final : public PushFormat {
   /// Samples in one request.
   static constexpr std::size_t kMaxSamples = 2000;
 
-  /// `common` stands in every series that has no label of that name: job, instance.
-  explicit RemoteWriteFormat(Labels common) : common_(std::move(common)) {}
+  /// `common` stands in every series that has no label of that name: job, instance. `host` stands
+  /// in the labels of devices.
+  RemoteWriteFormat(Labels common, const MetricLimits& limits, std::string host)
+      : common_(std::move(common)), metrics_(limits, std::move(host)) {}
 
+  [[nodiscard]] std::vector<PushBody> encode(const Frame& frame) override;
+
+  /// The same of any families, which are the same objects at each call.
   [[nodiscard]] std::vector<PushBody> encode(std::span<const MetricFamily* const> families,
-                                             Timestamp at) override;
+                                             Timestamp at);
   [[nodiscard]] std::string_view content_type() const override;
   [[nodiscard]] std::vector<OutboundHeader> headers() const override;
   /// 429 and 5xx are tried again, other 4xx never (the specification's "Retries & Backoff").
-  [[nodiscard]] Verdict judge(const OutboundResult& result) const override;
+  [[nodiscard]] SendVerdict judge(const OutboundResult& result) const override;
 
  private:
   struct Series {
@@ -51,6 +59,7 @@ class RemoteWriteFormat final : public PushFormat {
   void prepare(const MetricFamily& family, Prepared& made, Batches& out) const;
 
   const Labels common_;
+  FrameMetrics metrics_;
   std::map<const MetricFamily*, Prepared> prepared_;
 };
 

@@ -40,7 +40,8 @@ bool is_stale(double value) {
 }
 
 TEST(RemoteWrite, WritesSortedLabelsTheValueAndTheTimeInMilliseconds) {
-  RemoteWriteFormat format({{"job", "gpuvigil"}, {"a", "1"}, {"l", "not this"}, {"empty", ""}});
+  RemoteWriteFormat format({{"job", "gpuvigil"}, {"a", "1"}, {"l", "not this"}, {"empty", ""}}, {},
+                           "");
   Rows rows;
   const auto bodies = rows.encode(format, {{"caf\xC3\xA9\xFF", MetricValue::number(0.735)}});
   ASSERT_EQ(bodies.size(), 1);
@@ -57,7 +58,7 @@ TEST(RemoteWrite, WritesSortedLabelsTheValueAndTheTimeInMilliseconds) {
 }
 
 TEST(RemoteWrite, EndsASeriesOnceWithAStaleMarker) {
-  RemoteWriteFormat format({});
+  RemoteWriteFormat format({}, {}, "");
   Rows rows;
   (void)rows.encode(format, {{"a", MetricValue::count(1)}, {"b", MetricValue::count(2)}});
   const auto next = rows.encode(format, {{"b", MetricValue::count(3)}});  // a is gone
@@ -77,7 +78,7 @@ TEST(RemoteWrite, EndsASeriesOnceWithAStaleMarker) {
 }
 
 TEST(RemoteWrite, SplitsWhatIsTooMuchForOneRequest) {
-  RemoteWriteFormat format({});
+  RemoteWriteFormat format({}, {}, "");
   Rows rows;
   std::vector<std::pair<std::string, MetricValue>> many;
   for (int i = 0; i < 4500; ++i) many.emplace_back(std::to_string(i), MetricValue::count(1));
@@ -89,7 +90,7 @@ TEST(RemoteWrite, SplitsWhatIsTooMuchForOneRequest) {
 }
 
 TEST(RemoteWrite, SaysWhatItIs) {
-  const RemoteWriteFormat format({});
+  const RemoteWriteFormat format({}, {}, "");
   EXPECT_EQ(format.content_type(), "application/x-protobuf");
   std::map<std::string, std::string> headers;
   for (const auto& [name, value] : format.headers()) headers[name] = value;

@@ -7,13 +7,14 @@
 
 namespace gpuvigil {
 
-Verdict judge(const OutboundResult& result) {
+SendVerdict judge(const OutboundResult& result) {
   if (!result) {
-    return result.error().fault == OutboundFault::kBadRequest ? Verdict::kDrop : Verdict::kRetry;
+    return result.error().fault == OutboundFault::kBadRequest ? SendVerdict::kDrop
+                                                              : SendVerdict::kRetry;
   }
   const long status = result->status;
-  if (status >= 200 && status < 300) return Verdict::kDelivered;
-  return status == 429 || status >= 500 ? Verdict::kRetry : Verdict::kDrop;
+  if (status >= 200 && status < 300) return SendVerdict::kDelivered;
+  return status == 429 || status >= 500 ? SendVerdict::kRetry : SendVerdict::kDrop;
 }
 
 Duration retry_delay(const Backoff& backoff, unsigned failures, std::uint64_t random,

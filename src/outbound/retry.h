@@ -9,14 +9,14 @@
 namespace gpuvigil {
 
 /// What is to become of something that was sent.
-enum class Verdict {
+enum class SendVerdict {
   kDelivered,
   kRetry,  ///< Later it may be taken: 429, 5xx, nobody there.
   kDrop,   ///< It never will: every other status. Counted by whoever sends.
 };
 
 /// As most protocols mean it.
-[[nodiscard]] Verdict judge(const OutboundResult& result);
+[[nodiscard]] SendVerdict judge(const OutboundResult& result);
 
 struct Backoff {
   Duration first = std::chrono::milliseconds(500);

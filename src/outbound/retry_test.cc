@@ -20,18 +20,18 @@ OutboundResult fault(OutboundFault what) {
 
 TEST(Judge, RetriesWhatMayPassAndDropsWhatWillNot) {
   for (const long good : {200, 202, 204, 299}) {
-    EXPECT_EQ(judge(status(good)), Verdict::kDelivered) << good;
+    EXPECT_EQ(judge(status(good)), SendVerdict::kDelivered) << good;
   }
   for (const long later : {429, 500, 502, 503, 599}) {
-    EXPECT_EQ(judge(status(later)), Verdict::kRetry) << later;
+    EXPECT_EQ(judge(status(later)), SendVerdict::kRetry) << later;
   }
   for (const long never : {100, 301, 302, 400, 401, 404, 413}) {
-    EXPECT_EQ(judge(status(never)), Verdict::kDrop) << never;
+    EXPECT_EQ(judge(status(never)), SendVerdict::kDrop) << never;
   }
-  EXPECT_EQ(judge(fault(OutboundFault::kUnreachable)), Verdict::kRetry);
-  EXPECT_EQ(judge(fault(OutboundFault::kTimeout)), Verdict::kRetry);
-  EXPECT_EQ(judge(fault(OutboundFault::kAddressRefused)), Verdict::kRetry);
-  EXPECT_EQ(judge(fault(OutboundFault::kBadRequest)), Verdict::kDrop);
+  EXPECT_EQ(judge(fault(OutboundFault::kUnreachable)), SendVerdict::kRetry);
+  EXPECT_EQ(judge(fault(OutboundFault::kTimeout)), SendVerdict::kRetry);
+  EXPECT_EQ(judge(fault(OutboundFault::kAddressRefused)), SendVerdict::kRetry);
+  EXPECT_EQ(judge(fault(OutboundFault::kBadRequest)), SendVerdict::kDrop);
 }
 
 TEST(RetryDelay, DoublesUpToItsBoundAndNeverUndercutsWhatWasAsked) {

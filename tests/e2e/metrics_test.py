@@ -53,11 +53,11 @@ def free_port():
 class Prometheus:
     """A Prometheus with that configuration, and where it listens."""
 
-    def __init__(self, config, *args):
+    def __init__(self, config, *args, port=None):
         self.folder = tempfile.TemporaryDirectory(prefix="gpuvigil-prometheus-")
         folder = pathlib.Path(self.folder.name)
         (folder / "prometheus.yml").write_text(config)
-        self.url = f"http://127.0.0.1:{free_port()}"
+        self.url = f"http://127.0.0.1:{port or free_port()}"
         with open(folder / "log", "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(
                 ["prometheus", f"--config.file={folder}/prometheus.yml",
@@ -74,11 +74,12 @@ class Prometheus:
             return False
 
     def query(self, expression):
-        """[(labels, value)] of an instant query."""
+        """[(labels, value)] of an instant query; of a range, all values as [time, text]."""
         url = self.url + "/api/v1/query?" + urllib.parse.urlencode({"query": expression})
         with urllib.request.urlopen(url, timeout=30) as answer:
             result = json.load(answer)["data"]["result"]
-        return [(one["metric"], float(one["value"][1])) for one in result]
+        return [(one["metric"], one["values"] if "values" in one else float(one["value"][1]))
+                for one in result]
 
     def __enter__(self):
         return self

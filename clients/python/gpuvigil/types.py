@@ -264,6 +264,25 @@ class SystemBackendsItem(TypedDict):
     devices_refused_total: int
 
 
+class SystemExportsItem(TypedDict):
+    name: Literal["remote_write", "otlp", "influx"]
+    #: Scheme, host and port.
+    url: str
+    state: Literal["ok", "failing"]
+    #: Of the last request.
+    problem: Optional[str]
+    samples_sent_total: int
+    #: That the receiver will never take.
+    samples_refused_total: int
+    #: That are tried again.
+    requests_failed_total: int
+    #: For lack of room.
+    batches_dropped_total: int
+    batches_waiting: int
+    bytes_waiting: int
+    last_sent: Optional[str]
+
+
 class SystemLog(TypedDict):
     lines_total: int
     #: Left out as repeats.
@@ -285,6 +304,8 @@ class System(TypedDict):
     engine: SystemEngine
     #: The drivers that are asked for devices.
     backends: list[SystemBackendsItem]
+    #: Systems that metrics are pushed to.
+    exports: list[SystemExportsItem]
     losses: dict[str, int]
     log: SystemLog
 
@@ -1127,6 +1148,7 @@ __all__ = [
     "System",
     "SystemBackendsItem",
     "SystemEngine",
+    "SystemExportsItem",
     "SystemHistory",
     "SystemLog",
     "SystemProcess",
