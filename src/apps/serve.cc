@@ -205,6 +205,11 @@ int attend(EndSignals& signals, ServiceNotifier& manager, Engine& engine, LiveSe
   }
 }
 
+HistoryDoor door_to(const OpenedHistory& history) {
+  return {
+      .store = history.store.get(), .why_not = history.why_not, .is_missing = history.is_missing};
+}
+
 /// What happened before is shown again, and what happens from now on is kept.
 void keep_history(HistoryStore& store, Engine& engine) {
   engine.remember(store.before().alerts, store.before().events);
@@ -260,7 +265,7 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
                                  .state_directory = tokens->directory,
                                  .frame_period = Duration(static_cast<std::int64_t>(
                                      static_cast<double>(config.frames.period.count()) / speed)),
-                                 .history = {history.store.get(), history.why_not},
+                                 .history = door_to(history),
                                  .tracer = *door ? &(*door)->tracer() : nullptr,
                                  .metrics = metrics_options(config.metrics)});
   if (!server) {
