@@ -8,8 +8,11 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "engine/query.h"
 #include "model/metric.h"
 #include "views/history_view.h"
+#include "views/json_views.h"
+#include "views/kernel_history_view.h"
 
 namespace gpuvigil {
 namespace {
@@ -66,7 +69,9 @@ std::optional<std::vector<std::string>> read_devices(ParameterReader& in, const 
   return uuids;
 }
 
-void read_window(ParameterReader& in, HistoryQuery& query, Timestamp now) {
+/// `finest` is the shortest step that is chosen where none is given.
+template <class Query>
+void read_window(ParameterReader& in, Query& query, Timestamp now, Duration finest) {
   query.to = in.since("to").value_or(now);
   query.from = in.since("from").value_or(query.to - 1h);
   if (query.from >= query.to) {
@@ -78,7 +83,7 @@ void read_window(ParameterReader& in, HistoryQuery& query, Timestamp now) {
   if (step.empty()) {
     query.step = kRoundSteps.back();
     for (const Duration round : kRoundSteps) {
-      if (span / round > static_cast<std::int64_t>(kUsualPoints)) continue;
+      if (round < finest || span / round > static_cast<std::int64_t>(kUsualPoints)) continue;
       query.step = round;
       break;
     }
@@ -88,16 +93,24 @@ void read_window(ParameterReader& in, HistoryQuery& query, Timestamp now) {
   query.step = parsed.value_or(1s);
   if (!parsed || *parsed < 1s || *parsed > kLongestStep || *parsed % 1s != 0s) {
     in.error("step", "must be whole seconds from 1s to 366d, such as 10s, 1m or 1h");
-  } else if (span / *parsed >= static_cast<std::int64_t>(HistoryQuery::kMaxPoints)) {
-    in.error("step",
-             fmt::format("gives more than {} points; the shortest step for this time is "
-                         "{}s",
-                         HistoryQuery::kMaxPoints, span / (HistoryQuery::kMaxPoints * 1s) + 1));
+  } else if (span / *parsed >= static_cast<std::int64_t>(Query::kMaxPoints)) {
+    in.error("step", fmt::format("gives more than {} points; the shortest step for this time is "
+                                 "{}s",
+                                 Query::kMaxPoints, span / (Query::kMaxPoints * 1s) + 1));
   }
+}
+
+Format read_format(ParameterReader& in, const HttpRequest& request) {
+  static constexpr std::array<Choice<Format>, 2> kFormats = {
+      {{"json", Format::kJson}, {"csv", Format::kCsv}}};
+  const bool accepts_csv = request.header("accept").contains("text/csv");
+  return in.choice<Format>("format", kFormats, accepts_csv ? Format::kCsv : Format::kJson);
 }
 
 HttpResponse failure_of(const Error& error) {
   switch (error.code) {
+    case Errc::kNotFound:
+      return problem(404, error.message);
     case Errc::kTooLarge:
       return problem(400, "some parameters are not understood", {{"step", error.message}});
     case Errc::kTimeout: {
@@ -116,6 +129,10 @@ HttpResponse failure_of(const Error& error) {
   }
 }
 
+HttpResponse too_many() {
+  return failure_of({Errc::kUnavailable, "too many questions to history at once"});
+}
+
 }  // namespace
 
 HistoryQuery read_history_query(ParameterReader& in, const Frame& frame) {
@@ -129,20 +146,16 @@ HistoryQuery read_history_query(ParameterReader& in, const Frame& frame) {
   HistoryQuery query;
   query.metrics = read_metrics(in);
   query.devices = read_devices(in, frame);
-  read_window(in, query, frame.edge);
+  read_window(in, query, frame.edge, 1s);
   query.aggregate = in.choice<HistoryAggregate>("agg", kAggregates, query.aggregate);
   query.wants_trend = in.choice<bool>("trend", kTrends, false);
   return query;
 }
 
 std::optional<HttpResponse> get_history(RouteContext& context) {
-  static constexpr std::array<Choice<Format>, 2> kFormats = {
-      {{"json", Format::kJson}, {"csv", Format::kCsv}}};
   ParameterReader in(context.request, context.frame);
   HistoryQuery query = read_history_query(in, context.frame);
-  const bool accepts_csv = context.request.header("accept").contains("text/csv");
-  const Format format =
-      in.choice<Format>("format", kFormats, accepts_csv ? Format::kCsv : Format::kJson);
+  const Format format = read_format(in, context.request);
   if (const auto errors = in.finish(); !errors.empty()) return bad_parameters(errors);
   if (context.history.store == nullptr) return problem(503, context.history.why_not);
 
@@ -153,10 +166,56 @@ std::optional<HttpResponse> get_history(RouteContext& context) {
         answer.send(format == Format::kCsv ? reply(history_csv(*frame, *got), kCsvType)
                                            : reply(history_json(*frame, query, *got)));
       });
-  if (!taken) {
-    answer.send(failure_of({Errc::kUnavailable, "too many questions to history at once"}));
-  }
+  if (!taken) answer.send(too_many());
   return std::nullopt;
+}
+
+std::optional<HttpResponse> get_kernel_history(RouteContext& context) {
+  using Kind = std::optional<KernelKind>;
+  static constexpr std::array<Choice<Kind>, 4> kKinds = {{
+      {to_string(KernelKind::kCompute), KernelKind::kCompute},
+      {to_string(KernelKind::kCollective), KernelKind::kCollective},
+      {to_string(KernelKind::kMemcpy), KernelKind::kMemcpy},
+      {to_string(KernelKind::kMemset), KernelKind::kMemset},
+  }};
+  ParameterReader in(context.request, context.frame);
+  const auto id = parse_kernel_id(context.path_parameter);
+  if (!id) in.error("id", "must be 16 hex digits, as in /api/v1/gpu/kernels");
+  KernelHistoryQuery query{.kernel_id = id.value_or(0)};
+  query.kind = in.choice<Kind>("kind", kKinds, std::nullopt);
+  query.devices = read_devices(in, context.frame);
+  read_window(in, query, context.frame.edge, 10s);
+  const Format format = read_format(in, context.request);
+  if (const auto errors = in.finish(); !errors.empty()) return bad_parameters(errors);
+  if (context.history.store == nullptr) return problem(503, context.history.why_not);
+
+  const Reply answer = context.deferral.later();
+  const bool taken = context.history.store->ask_kernel(
+      query, [answer, format, frame = context.engine.frame()](Result<KernelHistory> got) {
+        if (!got) return answer.send(failure_of(got.error()));
+        answer.send(format == Format::kCsv ? reply(kernel_history_csv(*got), kCsvType)
+                                           : reply(kernel_history_json(*frame, *got)));
+      });
+  if (!taken) answer.send(too_many());
+  return std::nullopt;
+}
+
+bool answer_kernels_from_history(RouteContext& context, const KernelQuery& query) {
+  if (!query.since || context.history.store == nullptr) return false;
+  const auto& steps = context.frame.windows->steps;
+  const Timestamp known_since = steps.empty() ? context.frame.edge : steps.front()->from;
+  const auto kept_since = context.history.store->status().kernels_since;
+  if (*query.since >= known_since || !kept_since || *kept_since >= known_since) return false;
+
+  const Reply answer = context.deferral.later();
+  const bool taken = context.history.store->ask_kernels(
+      *query.since, [answer, query, frame = context.engine.frame()](Result<KernelWindow> got) {
+        if (!got) return answer.send(failure_of(got.error()));
+        answer.send(
+            reply(kernels_json(*frame, query_kernel_window(*frame, *std::move(got), query))));
+      });
+  if (!taken) answer.send(too_many());
+  return true;
 }
 
 }  // namespace gpuvigil

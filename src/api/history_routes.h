@@ -7,6 +7,13 @@ namespace gpuvigil {
 
 [[nodiscard]] std::optional<HttpResponse> get_history(RouteContext& context);
 
+/// GET /api/v1/gpu/kernels/{id}/history.
+[[nodiscard]] std::optional<HttpResponse> get_kernel_history(RouteContext& context);
+
+/// Answers GET /kernels from history, where `query` reaches further back than the frame's windows
+/// and history has more. False: it does not, and nothing was done.
+[[nodiscard]] bool answer_kernels_from_history(RouteContext& context, const KernelQuery& query);
+
 /// The parameters of GET /history.
 [[nodiscard]] HistoryQuery read_history_query(ParameterReader& in, const Frame& frame);
 

@@ -78,6 +78,7 @@ std::optional<HttpResponse> get_kernels(RouteContext& context) {
   ParameterReader in(context.request, context.frame);
   const KernelQuery query = read_kernel_query(in);
   if (const auto errors = in.finish(); !errors.empty()) return bad_parameters(errors);
+  if (answer_kernels_from_history(context, query)) return std::nullopt;
   KernelList list = context.engine.kernels(context.frame, query);
   if (query.pid && list.rows.empty()) list.reason = why_empty(context.frame, *query.pid);
   return reply(kernels_json(context.frame, list));
@@ -182,6 +183,10 @@ std::optional<HttpResponse> get_healthz(RouteContext&) {
 
 std::optional<HttpResponse> get_readyz(RouteContext& context) {
   if (context.draining) return problem(503, "shutting down");
+  // Whoever routes requests must not turn away from a server that still watches and alerts.
+  if (context.history.is_failing()) {
+    return reply("degraded: history is not written; /api/v1/system says why\n", kPlainText);
+  }
   return reply("ready\n", kPlainText);
 }
 
@@ -229,6 +234,8 @@ constexpr std::array kRoutes = {
     Route{Method::kGet, "/api/v1/gpu/status", kRead, get_status, true, "Devices and what they do."},
     Route{Method::kGet, "/api/v1/gpu/kernels", kRead, get_kernels, true, "Kernels, by any order."},
     Route{Method::kGet, "/api/v1/gpu/kernels/{id}", kRead, get_kernel, true, "One kernel in full."},
+    Route{Method::kGet, "/api/v1/gpu/kernels/{id}/history", kRead, get_kernel_history, false,
+          "What one kernel did."},
     Route{Method::kGet, "/api/v1/gpu/devices", kRead, get_devices, true, "Devices in full."},
     Route{Method::kGet, "/api/v1/gpu/devices/{ref}", kRead, get_device, true, "One of them."},
     Route{Method::kGet, "/api/v1/gpu/processes", kRead, get_processes, true, "Who uses them."},
@@ -271,7 +278,7 @@ constexpr std::array kRoutes = {
     Route{Method::kGet, "/docs/swagger-ui.css", kPublic, get_file, false, "Its style."},
 };
 
-/// What stands for a `{name}` in the last segment, or an empty text for an equal path.
+/// What stands for the `{name}` of a pattern, or an empty text for an equal path.
 std::optional<std::string_view> match_path(std::string_view pattern, std::string_view path) {
   const auto brace = pattern.find('{');
   if (brace == std::string_view::npos) {
@@ -279,7 +286,10 @@ std::optional<std::string_view> match_path(std::string_view pattern, std::string
   }
   const std::string_view prefix = pattern.substr(0, brace);
   if (!path.starts_with(prefix)) return std::nullopt;
-  const std::string_view rest = path.substr(prefix.size());
+  std::string_view rest = path.substr(prefix.size());
+  const std::string_view suffix = pattern.substr(pattern.find('}') + 1);
+  if (!rest.ends_with(suffix)) return std::nullopt;
+  rest.remove_suffix(suffix.size());
   if (rest.empty() || rest.find('/') != std::string_view::npos) return std::nullopt;
   return rest;
 }

@@ -22,6 +22,12 @@ namespace gpuvigil {
 struct HistoryDoor {
   History* store = nullptr;  ///< Null: nobody keeps it.
   std::string why_not = "this server keeps no history";
+  bool is_missing = false;  ///< It should be kept, and could not be opened.
+
+  /// It should be kept, and just now is not, or in memory alone.
+  [[nodiscard]] bool is_failing() const {
+    return store == nullptr ? is_missing : !store->status().problem.empty();
+  }
 };
 
 /// Whose names devices go by at GET /metrics.
@@ -69,7 +75,7 @@ using RouteHandler = std::optional<HttpResponse> (*)(RouteContext& context);
 /// One row of the API.
 struct Route {
   Method method;
-  std::string_view pattern;  ///< `{name}` as the last segment matches any one segment.
+  std::string_view pattern;  ///< `{name}` matches any one segment.
   RouteAccess access;
   RouteHandler handle;
   bool per_frame;  ///< The answer depends on frame and query only, so it may be shared.

@@ -186,6 +186,8 @@ void write_history(JsonWriter& json, const HistoryDoor& history) {
   time("oldest", status.oldest);
   time("newest", status.newest);
   write_counts(json, {{"series", status.series},
+                      {"kernels", status.kernels},
+                      {"kernel_steps_dropped_total", status.kernel_steps_dropped},
                       {"file_bytes", status.file_bytes},
                       {"rows_total", status.rows},
                       {"rows_dropped_total", status.rows_dropped},

@@ -60,6 +60,9 @@ std::string stats_json(const HistoryFileStats& stats) {
   number("series", stats.series);
   number("alerts", stats.alerts);
   number("events", stats.events);
+  number("kernels", stats.kernels);
+  number("kernel_steps", stats.kernel_steps);
+  number("kernel_bytes", stats.kernel_bytes);
   json.key("tiers");
   json.begin_array();
   for (const HistoryFileStats::Tier& tier : stats.tiers) {
@@ -85,8 +88,11 @@ std::string stats_text(const HistoryFileStats& stats) {
               : std::string("-");
   };
   std::string out = fmt::format(
-      "{} devices, {} series, {} alerts, {} events; {:.1f} MiB, {:.1f} MiB of them free{}\n\n",
-      stats.devices, stats.series, stats.alerts, stats.events,
+      "{} devices, {} series, {} alerts, {} events, {} kernels in {} steps ({:.1f} MiB); {:.1f} "
+      "MiB, "
+      "{:.1f} MiB of them free{}\n\n",
+      stats.devices, stats.series, stats.alerts, stats.events, stats.kernels, stats.kernel_steps,
+      static_cast<double>(stats.kernel_bytes) / kBytesPerMebibyte,
       static_cast<double>(stats.file_bytes) / kBytesPerMebibyte,
       static_cast<double>(stats.free_bytes) / kBytesPerMebibyte,
       stats.is_simulated ? " (simulated or replayed)" : "");

@@ -54,7 +54,7 @@ OpenedHistory open_history(const Config& config, WatchedMachine machine, const C
   }
   std::string why = "history could not be opened: " + opened.error().message;
   log(LogLevel::kWarn, "history.unavailable", {kv("why", opened.error().message)});
-  return {.store = nullptr, .why_not = std::move(why)};
+  return {.store = nullptr, .why_not = std::move(why), .is_missing = true};
 }
 
 }  // namespace gpuvigil

@@ -14,6 +14,7 @@ namespace gpuvigil {
 struct OpenedHistory {
   std::unique_ptr<HistoryStore> store;
   std::string why_not;
+  bool is_missing = false;  ///< It was asked for, and could not be opened.
 };
 
 /// What is watched: what was real and what was not never share a file.

@@ -243,6 +243,11 @@ Result<void> name_processes(const Config& config, const std::shared_ptr<const Cl
   return {};
 }
 
+HistoryDoor door_to(const OpenedHistory& history) {
+  return {
+      .store = history.store.get(), .why_not = history.why_not, .is_missing = history.is_missing};
+}
+
 /// What happened before is shown again, and what happens from now on is kept.
 void keep_history(HistoryStore& store, Engine& engine) {
   engine.remember(store.before().alerts, store.before().events);
@@ -299,7 +304,7 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
                .access = access_options(config),
                .state_directory = tokens->directory,
                .frame_period = real_period(config, speed),
-               .history = {history.store.get(), history.why_not},
+               .history = door_to(history),
                .tracer = *door ? &(*door)->tracer() : nullptr,
                .metrics = metrics_options(config.metrics),
                .export_stats = [all = exports->get()] {

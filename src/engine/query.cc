@@ -136,6 +136,35 @@ KernelQuery top_ten() {
   return {.sort_by = KernelSort::kTotalTime, .limit = 10};
 }
 
+KernelList query_kernel_window(const Frame& frame, KernelWindow window, const KernelQuery& query) {
+  const auto places = static_cast<std::uint32_t>(frame.devices.size());
+  std::vector<std::uint32_t> indices;
+  for (const std::string& uuid : window.devices) {
+    const auto row = std::ranges::find_if(
+        frame.devices, [&](const DeviceRow& one) { return one.info && one.info->uuid == uuid; });
+    indices.push_back(row != frame.devices.end()
+                          ? static_cast<std::uint32_t>(row - frame.devices.begin())
+                          : places + static_cast<std::uint32_t>(indices.size()));
+  }
+  for (SeriesDelta& series : window.delta.series) {
+    SeriesKey key = *series.key;
+    key.device = key.device < indices.size() ? indices[key.device] : places;
+    series.key = std::make_shared<const SeriesKey>(std::move(key));
+  }
+  // A frame that knows nothing but this window, so that one piece of code chooses and sorts.
+  Frame past;
+  past.edge = frame.edge;
+  past.since = Timestamp::min();
+  auto ladder = std::make_shared<WindowLadder>();
+  ladder->steps.push_back(std::make_shared<const WindowDelta>(std::move(window.delta)));
+  past.windows = std::move(ladder);
+  KernelList list = query_kernels(past, query, {});
+  for (KernelStats& stats : list.rows) {
+    std::erase_if(stats.devices, [places](std::uint32_t device) { return device >= places; });
+  }
+  return list;
+}
+
 KernelList query_kernels(const Frame& frame, const KernelQuery& query,
                          const PercentileLookup& lookup) {
   Candidates candidates(frame, query);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/frame.h"
+#include "model/kernel_history.h"
 #include "model/kernel_query.h"
 
 namespace gpuvigil {
@@ -31,6 +32,11 @@ using PercentileLookup =
 /// what it really covers.
 [[nodiscard]] KernelList query_kernels(const Frame& frame, const KernelQuery& query,
                                        const PercentileLookup& lookup);
+
+/// The same from a window of history. `frame` says which devices there are now: those that are not
+/// there any more count, but have no index.
+[[nodiscard]] KernelList query_kernel_window(const Frame& frame, KernelWindow window,
+                                             const KernelQuery& query);
 
 /// The ten kernels with the most time: what a report shows.
 [[nodiscard]] KernelQuery top_ten();

@@ -101,6 +101,7 @@ struct Frame {
   std::uint32_t alerts_today = 0;  ///< Began to fire since 00:00 UTC.
   std::shared_ptr<const KernelNames> names;     ///< Of `kernels`, to search; null: each row's.
   std::shared_ptr<const WindowLadder> windows;  ///< For "the last 15 minutes"; never null.
+  std::shared_ptr<const WindowDelta> delta;     ///< What came since the last edge; null in a peek.
   /// What happened to devices; never null.
   std::shared_ptr<const EventLog> events = std::make_shared<const EventLog>();
   LossCounters losses;

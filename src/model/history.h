@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "model/alert.h"
 #include "model/frame.h"
+#include "model/kernel_history.h"
 
 namespace gpuvigil {
 
@@ -79,6 +80,9 @@ struct HistoryStatus {
   std::uint64_t queries_refused = 0;  ///< Too many at once, or too long.
   std::uint64_t file_bytes = 0;
   std::size_t series = 0;
+  std::size_t kernels = 0;                 ///< Names that are known.
+  std::uint64_t kernel_steps_dropped = 0;  ///< That found no room while the file failed.
+  std::optional<Timestamp> kernels_since;  ///< Of what is kept of kernels.
   std::optional<Timestamp> oldest;
   std::optional<Timestamp> newest;
 };
@@ -93,11 +97,19 @@ class History {
   /// Takes what is worth keeping of a closed edge.
   virtual void append(const Frame& frame, std::span<const Alert> changes) = 0;
 
-  /// Answers on a thread of its own: kTimeout when it takes longer than its limit, kTooLarge for
-  /// more points than there may be, kUnavailable, kIo, kCorrupt. False, and `done` is not called,
-  /// when too many wait already.
+  /// All three answer on a thread of their own: kTimeout when it takes longer than its limit,
+  /// kTooLarge for more points than there may be, kUnavailable, kIo, kCorrupt. False, and `done` is
+  /// not called, when too many wait already.
   [[nodiscard]] virtual bool ask(HistoryQuery query,
                                  std::function<void(Result<HistoryAnswer>)> done) = 0;
+
+  /// The same; kNotFound for a kernel that history does not know.
+  [[nodiscard]] virtual bool ask_kernel(KernelHistoryQuery query,
+                                        std::function<void(Result<KernelHistory>)> done) = 0;
+
+  /// What all kernels did since then: at least that, in whole steps.
+  [[nodiscard]] virtual bool ask_kernels(Timestamp since,
+                                         std::function<void(Result<KernelWindow>)> done) = 0;
 
   [[nodiscard]] virtual HistoryStatus status() const = 0;
 };

@@ -222,7 +222,9 @@ std::shared_ptr<Frame> Monitor::build(Timestamp edge, bool is_edge) {
   frame->recent = recent_.newest_first();
   frame->memory_reuse = memory_.result();
   if (is_edge) {
-    windows_.push(table_.take_delta(last_edge_.value_or(edge), edge));
+    LadderStep step = table_.take_delta(last_edge_.value_or(edge), edge);
+    frame->delta = step.delta;
+    windows_.push(std::move(step));
     last_edge_ = edge;
   }
   frame->windows = windows_.ladder();

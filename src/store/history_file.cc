@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/history_file.h"
 
+#include <array>
+
 #include <fmt/format.h>
 
 #include "base/failpoint.h"
@@ -41,6 +43,21 @@ CREATE TABLE alert(id TEXT PRIMARY KEY, rule TEXT NOT NULL, severity INTEGER NOT
 CREATE INDEX alert_began ON alert(began);
 )";
 
+/// From 1 to 2: steps of kernels as they are written; nothing ever was in the tables before.
+constexpr std::string_view kSchema2 = R"(
+DROP TABLE kernel;
+DROP TABLE kernel_step;
+CREATE TABLE kernel(id INTEGER PRIMARY KEY, hash INTEGER NOT NULL UNIQUE, used INTEGER NOT NULL,
+                    name TEXT NOT NULL);
+CREATE TABLE kernel_device(id INTEGER PRIMARY KEY, uuid TEXT NOT NULL UNIQUE);
+CREATE TABLE kernel_step(id INTEGER PRIMARY KEY, tier INTEGER NOT NULL, from_ns INTEGER NOT NULL,
+                         to_ns INTEGER NOT NULL, data BLOB NOT NULL);
+CREATE UNIQUE INDEX kernel_step_place ON kernel_step(tier, to_ns, from_ns);
+)";
+
+/// By the schema that each begins with; each is a transaction, so a file is never in between.
+constexpr std::array<std::string_view, kHistorySchema> kSteps = {kSchema1, kSchema2};
+
 std::int64_t number_of(TierId tier) {
   return static_cast<std::int64_t>(tier);
 }
@@ -62,14 +79,21 @@ Result<void> migrate_history(SqliteDatabase& db) {
   }
   if (version == kHistorySchema && application == kHistoryApplicationId) return {};
   GPUVIGIL_TRY(const std::int64_t tables, db.number("SELECT count(*) FROM sqlite_schema"));
-  if (tables > 0) {
+  const bool is_ours = version > 0 && application == kHistoryApplicationId;
+  if (tables > 0 && !is_ours) {
     return fail(Errc::kInvalidArgument,
                 fmt::format("{}: is a database of some other program", db.name()));
   }
-  if (failpoint("store.migrate")) return fail(Errc::kIo, "failpoint");
-  return db.execute(
-      fmt::format("BEGIN IMMEDIATE; {} PRAGMA application_id={}; PRAGMA user_version={}; COMMIT",
-                  kSchema1, kHistoryApplicationId, kHistorySchema));
+  for (auto from = is_ours ? version : 0; from < kHistorySchema; ++from) {
+    if (failpoint("store.migrate")) return fail(Errc::kIo, "failpoint");
+    const auto migrated = db.execute(
+        fmt::format("BEGIN IMMEDIATE; {} PRAGMA application_id={}; PRAGMA user_version={}; COMMIT",
+                    kSteps[static_cast<std::size_t>(from)], kHistoryApplicationId, from + 1));
+    if (migrated) continue;
+    (void)db.execute("ROLLBACK");  // fails where SQLite did it already
+    return migrated;
+  }
+  return {};
 }
 
 Result<HistoryFile> HistoryFile::open(SqliteDatabase db) {

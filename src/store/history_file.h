@@ -17,7 +17,7 @@
 namespace gpuvigil {
 
 /// The version of the tables; a newer one is refused, an older one is brought up to it.
-inline constexpr std::int64_t kHistorySchema = 1;
+inline constexpr std::int64_t kHistorySchema = 2;
 /// "gpvg": by this `file` and we tell our databases from others.
 inline constexpr std::int64_t kHistoryApplicationId = 0x67707667;
 

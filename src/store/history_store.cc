@@ -5,6 +5,7 @@
 
 #include "base/thread.h"
 #include "store/history_reader.h"
+#include "store/kernel_reader.h"
 
 namespace gpuvigil {
 namespace {
@@ -17,12 +18,6 @@ constexpr std::size_t kMaxQuestions = 32;
 constexpr Duration kReadLimit = 2s;  ///< Longer, and what was written ahead could not be put away.
 
 }  // namespace
-
-struct HistoryStore::Question {
-  HistoryQuery query;
-  Done done;
-  HistoryPlan plan;
-};
 
 HistoryStore::HistoryStore(std::unique_ptr<HistoryWriter> writer, HistoryOptions options,
                            const Clock& clock)
@@ -74,12 +69,56 @@ void HistoryStore::write_rows() {
   latest_.set(std::make_shared<const HistoryStatus>(writer_->status()));
 }
 
-bool HistoryStore::ask(HistoryQuery query, Done done) {
-  auto question = std::make_shared<Question>();
-  question->query = std::move(query);
-  question->done = std::move(done);
-  if (waiting_.fetch_add(1) < kMaxQuestions &&
-      writer_tasks_.post([this, question] { plan(question); })) {
+bool HistoryStore::ask(HistoryQuery query, Done<HistoryAnswer> done) {
+  const auto plan = [this, query = std::move(query)]() -> Result<Reading<HistoryAnswer>> {
+    GPUVIGIL_TRY(auto made, plan_history(*writer_, query, clock_.now()));
+    const auto shared = std::make_shared<const HistoryPlan>(std::move(made));
+    return [shared](SqliteDatabase& db, std::uint64_t& damaged) {
+      return read_history(db, *shared, damaged);
+    };
+  };
+  return submit<HistoryAnswer>(plan, std::move(done));
+}
+
+bool HistoryStore::ask_kernel(KernelHistoryQuery query, Done<KernelHistory> done) {
+  const auto plan = [this, query = std::move(query)]() -> Result<Reading<KernelHistory>> {
+    GPUVIGIL_CHECK(check_kernel_query(query));
+    return [query, head = writer_->kernel_head()](SqliteDatabase& db, std::uint64_t& damaged) {
+      return read_kernel_history(db, head, query, damaged);
+    };
+  };
+  return submit<KernelHistory>(plan, std::move(done));
+}
+
+bool HistoryStore::ask_kernels(Timestamp since, Done<KernelWindow> done) {
+  const auto plan = [this, since]() -> Result<Reading<KernelWindow>> {
+    return [since, head = writer_->kernel_head()](SqliteDatabase& db, std::uint64_t& damaged) {
+      return read_kernel_window(db, head, since, damaged);
+    };
+  };
+  return submit<KernelWindow>(plan, std::move(done));
+}
+
+/// Plans on the writer's thread, then reads on the reader's.
+template <class Answer>
+bool HistoryStore::submit(std::function<Result<Reading<Answer>>()> plan, Done<Answer> done) {
+  const auto begin = [this, plan = std::move(plan), done = std::move(done)] {
+    auto reading = plan();
+    if (!reading) {
+      waiting_.fetch_sub(1);
+      done(std::unexpected(std::move(reading).error()));
+      return;
+    }
+    read_by_turns([this, done, reading = *std::move(reading)](
+                      Result<SqliteDatabase*> db) -> std::optional<Errc> {
+      auto answer = db ? read_from<Answer>(**db, reading)
+                       : Result<Answer>(std::unexpected(std::move(db).error()));
+      const auto wrong = answer ? std::nullopt : std::optional(answer.error().code);
+      done(std::move(answer));
+      return wrong;
+    });
+  };
+  if (waiting_.fetch_add(1) < kMaxQuestions && writer_tasks_.post(begin)) {
     queries_.fetch_add(1, std::memory_order_relaxed);
     return true;
   }
@@ -88,45 +127,44 @@ bool HistoryStore::ask(HistoryQuery query, Done done) {
   return false;
 }
 
-void HistoryStore::plan(const std::shared_ptr<Question>& question) {
-  auto planned = plan_history(*writer_, std::move(question->query), clock_.now());
-  if (!planned) {
-    waiting_.fetch_sub(1);
-    question->done(std::unexpected(std::move(planned).error()));
-    return;
-  }
-  question->plan = *std::move(planned);
+void HistoryStore::read_by_turns(Turn turn) {
   if (options_.path.empty()) {  // a database in memory has one connection, the writer's
     waiting_.fetch_sub(1);
-    question->done(read_from(writer_->database(), *question));
+    (void)turn(&writer_->database());
     return;
   }
-  if (reader_tasks_.post([this, question] { read(question); })) return;
+  if (reader_tasks_.post([this, turn] { take_turn(turn); })) return;
   waiting_.fetch_sub(1);
   refused_.fetch_add(1, std::memory_order_relaxed);
-  question->done(fail(Errc::kUnavailable, "too many questions to history at once"));
+  (void)turn(fail(Errc::kUnavailable, "too many questions to history at once"));
 }
 
-void HistoryStore::read(const std::shared_ptr<Question>& question) {
+void HistoryStore::take_turn(const Turn& turn) {
   waiting_.fetch_sub(1);
   if (!reader_db_) {
     auto opened =
         SqliteDatabase::open(options_.path, {.access = SqliteDatabase::Access::kReadOnly});
-    if (!opened) return question->done(std::unexpected(std::move(opened).error()));
+    if (!opened) {
+      (void)turn(std::unexpected(std::move(opened).error()));
+      return;
+    }
     reader_db_ = std::make_unique<SqliteDatabase>(*std::move(opened));
   }
-  auto answer = read_from(*reader_db_, *question);
-  // After an error the file may be another one: it is opened anew.
-  if (!answer && answer.error().code != Errc::kTimeout) reader_db_.reset();
-  question->done(std::move(answer));
+  const auto wrong = turn(reader_db_.get());
+  // After a failure the file may be another one: it is opened anew. What took too long, was too
+  // much or is not known says nothing of the file.
+  if (wrong && *wrong != Errc::kTimeout && *wrong != Errc::kTooLarge && *wrong != Errc::kNotFound) {
+    reader_db_.reset();
+  }
 }
 
-Result<HistoryAnswer> HistoryStore::read_from(SqliteDatabase& db, Question& question) {
+template <class Answer>
+Result<Answer> HistoryStore::read_from(SqliteDatabase& db, const Reading<Answer>& reading) {
   const SystemClock real_time;
   const Timestamp deadline = real_time.now() + kReadLimit;
   db.set_limit([&] { return real_time.now() >= deadline; });
   std::uint64_t damaged = 0;
-  auto answer = read_history(db, question.plan, damaged);
+  auto answer = reading(db, damaged);
   db.set_limit(nullptr);
   damaged_.fetch_add(damaged, std::memory_order_relaxed);
   if (!answer && answer.error().code == Errc::kTimeout) {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <thread>
@@ -27,6 +28,9 @@ namespace gpuvigil {
 /// Threading: as History.
 class HistoryStore final : public History {
  public:
+  template <class Answer>
+  using Done = std::function<void(Result<Answer>)>;
+
   struct Parts {
     std::vector<Alert> alerts;  ///< Of the lives before this one, newest first.
     std::vector<Event> events;
@@ -44,20 +48,27 @@ class HistoryStore final : public History {
   [[nodiscard]] const Parts& before() const { return before_; }
 
   void append(const Frame& frame, std::span<const Alert> changes) override;
-  [[nodiscard]] bool ask(HistoryQuery query,
-                         std::function<void(Result<HistoryAnswer>)> done) override;
+  [[nodiscard]] bool ask(HistoryQuery query, Done<HistoryAnswer> done) override;
+  [[nodiscard]] bool ask_kernel(KernelHistoryQuery query, Done<KernelHistory> done) override;
+  [[nodiscard]] bool ask_kernels(Timestamp since, Done<KernelWindow> done) override;
   [[nodiscard]] HistoryStatus status() const override;
 
  private:
-  using Done = std::function<void(Result<HistoryAnswer>)>;
-  struct Question;
+  /// Reads what was planned; counts what is damaged.
+  template <class Answer>
+  using Reading = std::function<Result<Answer>(SqliteDatabase& db, std::uint64_t& damaged)>;
+  /// Is given a database to read, or why there is none; what went wrong.
+  using Turn = std::function<std::optional<Errc>(Result<SqliteDatabase*> db)>;
 
   HistoryStore(std::unique_ptr<HistoryWriter> writer, HistoryOptions options, const Clock& clock);
   void start();
   void write_rows();
-  void plan(const std::shared_ptr<Question>& question);
-  void read(const std::shared_ptr<Question>& question);
-  [[nodiscard]] Result<HistoryAnswer> read_from(SqliteDatabase& db, Question& question);
+  template <class Answer>
+  [[nodiscard]] bool submit(std::function<Result<Reading<Answer>>()> plan, Done<Answer> done);
+  void read_by_turns(Turn turn);
+  void take_turn(const Turn& turn);
+  template <class Answer>
+  [[nodiscard]] Result<Answer> read_from(SqliteDatabase& db, const Reading<Answer>& reading);
 
   const HistoryOptions options_;
   const Clock& clock_;

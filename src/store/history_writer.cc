@@ -44,6 +44,8 @@ HistoryRow history_row_of(const Frame& frame, std::span<const Alert> changes) {
   row.at = frame.edge;
   row.alerts.assign(changes.begin(), changes.end());
   row.events = frame.events;
+  row.kernels = frame.delta;
+  for (const DeviceRow& device : frame.devices) row.kernel_devices.push_back(device.info);
   row.devices.reserve(frame.devices.size());
   row.values.reserve(frame.devices.size() * kMetrics.size());
   for (const DeviceRow& device : frame.devices) {
@@ -89,7 +91,9 @@ void HistoryWriter::copy_head(std::int64_t from_ns, std::int64_t to_ns, HeadCopy
 
 void HistoryWriter::append(const HistoryRow& row) {
   note_lists(row);
+  take_kernels(row);
   if (is_taken(row.at)) {
+    kernels_.end_second();
     roll_up(row.at);
     take_values(row);
     for (std::size_t i = 0; i < row_.size(); ++i) {
@@ -108,6 +112,14 @@ void HistoryWriter::append(const HistoryRow& row) {
         part.tier.drop_beyond(kMaxHeadSegments * part.tier.shape().rows_per_segment);
   }
   commit();
+  status_.kernels = kernels_.names();
+  status_.kernel_steps_dropped = kernels_.dropped();
+}
+
+/// Of every frame, also where there are many in a second; but never back in time.
+void HistoryWriter::take_kernels(const HistoryRow& row) {
+  if (!row.kernels || (has_last_ && row.kernels->to <= last_at_)) return;
+  kernels_.add(*row.kernels, row.kernel_devices);
 }
 
 /// One row a second, and never back in time.

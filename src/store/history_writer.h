@@ -20,6 +20,8 @@
 #include "model/event.h"
 #include "model/history.h"
 #include "store/history_file.h"
+#include "store/kernel_reader.h"
+#include "store/kernel_writer.h"
 #include "store/rollup.h"
 #include "store/row_codec.h"
 #include "store/tier.h"
@@ -54,6 +56,8 @@ struct HistoryRow {
   std::vector<double> values;  ///< kMetrics.size() for each device; absent_value() where none is.
   std::vector<Alert> alerts;   ///< What changed.
   std::shared_ptr<const EventLog> events;
+  std::shared_ptr<const WindowDelta> kernels;  ///< What they did; null: nobody said.
+  std::vector<std::shared_ptr<const DeviceInfo>> kernel_devices;  ///< By SeriesKey::device.
 };
 
 /// Of a frame that is an edge, on the engine's thread.
@@ -111,6 +115,12 @@ class HistoryWriter {
   /// Fills the rows of those columns with from <= time < to.
   void copy_head(std::int64_t from_ns, std::int64_t to_ns, HeadCopy& copy) const;
 
+  /// What of the kernels is not in the file.
+  [[nodiscard]] KernelHead kernel_head() const {
+    return {
+        .steps = kernels_.waiting(), .names = kernels_.new_names(), .devices = kernels_.devices()};
+  }
+
   /// Newest alerts and events of the lives before this one.
   [[nodiscard]] const std::vector<Alert>& alerts_before() const { return alerts_before_; }
   [[nodiscard]] const std::vector<Event>& events_before() const { return events_before_; }
@@ -137,6 +147,9 @@ class HistoryWriter {
   [[nodiscard]] Result<void> load(Timestamp now);
   [[nodiscard]] Result<void> load_tier(Part& part);
   void rebuild_rollups();
+  [[nodiscard]] KernelFile kernel_file() { return KernelFile(file_->database()); }
+  void take_kernels(const HistoryRow& row);
+  [[nodiscard]] Result<void> note_kernels();
   bool is_taken(Timestamp at);
   void take_values(const HistoryRow& row);
   std::optional<std::size_t> series_of(const std::string& uuid, std::size_t metric);
@@ -158,6 +171,7 @@ class HistoryWriter {
   HistoryOptions options_;
   std::optional<FileLock> lock_;  ///< Of the file, while this object lives.
   std::unique_ptr<HistoryFile> file_;
+  KernelWriter kernels_;
   std::vector<Part> parts_;
   Rollup minute_{std::chrono::minutes(1)};
   Rollup hour_{std::chrono::hours(1)};

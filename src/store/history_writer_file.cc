@@ -134,6 +134,7 @@ Result<void> HistoryWriter::load(Timestamp now) {
   for (SeriesName& name : names) new_series(std::move(name));
   series_in_file_ = series_.size();
   for (Part& part : parts_) GPUVIGIL_CHECK(load_tier(part));
+  GPUVIGIL_CHECK(kernels_.load(kernel_file(), status_.segments_damaged));
   GPUVIGIL_TRY(const auto sealed, file_->load_sealed());
   for (const SealedGroup& group : sealed) {
     Part& part = part_of(group.tier);
@@ -151,6 +152,17 @@ Result<void> HistoryWriter::load(Timestamp now) {
   GPUVIGIL_TRY(events_before_, file_->load_events(EventLog::kMostEvents));
   for (const Event& event : events_before_) seen_event_keys_.insert(key_of(event));
   GPUVIGIL_TRY(status_.file_bytes, file_->used_bytes());
+  return note_kernels();
+}
+
+Result<void> HistoryWriter::note_kernels() {
+  status_.kernels_since.reset();
+  for (const TierId tier : {TierId::kRaw, TierId::kMinute, TierId::kHour}) {
+    GPUVIGIL_TRY(const auto span, kernel_file().span_of(tier));
+    if (!span) continue;
+    const Timestamp oldest = from_unix_ns(span->oldest_ns);
+    status_.kernels_since = std::min(status_.kernels_since.value_or(oldest), oldest);
+  }
   return {};
 }
 
@@ -266,6 +278,7 @@ Result<void> HistoryWriter::write_pending() {
   for (const SealedSegment& segment : pending_segments_) {
     if (!segment.bytes.empty()) GPUVIGIL_CHECK(file_->add_segment(segment));
   }
+  GPUVIGIL_CHECK(kernels_.write(kernel_file()));
   for (const Alert& alert : pending_alerts_) GPUVIGIL_CHECK(file_->put_alert(alert));
   for (const Event& event : pending_events_) GPUVIGIL_CHECK(file_->add_event(event));
   // Rows whose values lie in segments are dropped by whole runs that begin with a key.
@@ -282,6 +295,7 @@ Result<void> HistoryWriter::write_pending() {
   if (failpoint("store.before_commit")) return fail(Errc::kIo, "failpoint");
   GPUVIGIL_CHECK(file_->commit());
 
+  kernels_.written();
   series_in_file_ = series_.size();
   for (const StoredRow& row : pending_rows_) {
     if (row.is_key) part_of(row.tier).keys.push_back(row.at_ns);
@@ -302,12 +316,14 @@ Result<void> HistoryWriter::keep_bounds() {
   for (const auto& [tier, age] :
        {std::pair{TierId::kRaw, limits.raw}, std::pair{TierId::kMinute, limits.minutes},
         std::pair{TierId::kHour, limits.hours}}) {
-    GPUVIGIL_CHECK(file_->drop_segments(tier, to_unix_ns(last_at_ - age), kSegmentsAtOnce));
+    const std::int64_t before = to_unix_ns(last_at_ - age);
+    GPUVIGIL_CHECK(file_->drop_segments(tier, before, kSegmentsAtOnce));
+    GPUVIGIL_CHECK(kernel_file().drop_steps(tier, INT64_MIN, before));
   }
   GPUVIGIL_CHECK(file_->bound_lists(to_unix_ns(last_at_ - limits.hours)));
   GPUVIGIL_TRY(const auto oldest, file_->oldest_ns());
   if (oldest) status_.oldest = from_unix_ns(*oldest);
-  return {};
+  return note_kernels();
 }
 
 /// Over its size, the finest goes first: a day of seconds is worth less than a year of hours.
@@ -315,8 +331,9 @@ Result<void> HistoryWriter::keep_size() {
   GPUVIGIL_TRY(status_.file_bytes, file_->used_bytes());
   if (status_.file_bytes <= options_.limits.bytes) return {};
   for (const TierId tier : {TierId::kRaw, TierId::kMinute, TierId::kHour}) {
-    GPUVIGIL_TRY(const std::size_t gone, file_->drop_oldest_segments(tier, kSegmentsAtOnce));
-    if (gone > 0) return {};
+    GPUVIGIL_TRY(const std::size_t segments, file_->drop_oldest_segments(tier, kSegmentsAtOnce));
+    GPUVIGIL_TRY(const std::size_t steps, kernel_file().drop_oldest_steps(tier, kSegmentsAtOnce));
+    if (segments + steps > 0) return {};
   }
   return {};
 }
@@ -342,6 +359,7 @@ void HistoryWriter::failed(const Error& error) {
 /// A new file. What is in memory goes there in its segments; only a crash before that loses it.
 Result<void> HistoryWriter::begin_anew() {
   pending_rows_.clear();
+  kernels_.begin_anew();
   series_in_file_ = 0;
   for (Part& part : parts_) {
     part.state.forget();

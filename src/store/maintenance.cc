@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "store/history_file.h"
+#include "store/kernel_blob.h"
 #include "store/segment.h"
 
 namespace gpuvigil {
@@ -51,7 +52,11 @@ Result<HistoryFileStats> HistoryMaintenance::stats() {
                    std::int64_t{1}},
         std::tuple{"SELECT count(*) FROM series WHERE uuid<>''", &stats.series, std::int64_t{1}},
         std::tuple{"SELECT count(*) FROM alert", &stats.alerts, std::int64_t{1}},
-        std::tuple{"SELECT count(*) FROM event", &stats.events, std::int64_t{1}}}) {
+        std::tuple{"SELECT count(*) FROM event", &stats.events, std::int64_t{1}},
+        std::tuple{"SELECT count(*) FROM kernel", &stats.kernels, std::int64_t{1}},
+        std::tuple{"SELECT count(*) FROM kernel_step", &stats.kernel_steps, std::int64_t{1}},
+        std::tuple{"SELECT coalesce(sum(length(data)), 0) FROM kernel_step", &stats.kernel_bytes,
+                   std::int64_t{1}}}) {
     GPUVIGIL_TRY(const std::int64_t number, db_.number(sql));
     *into = unsigned_of(number * unit);
   }
@@ -94,7 +99,29 @@ Result<std::vector<std::string>> HistoryMaintenance::check() {
     if (query.bytes(0) != "ok") found.emplace_back(query.bytes(0));
   }
   GPUVIGIL_CHECK(check_segments(found));
+  // Before the second schema there were none.
+  GPUVIGIL_TRY(const std::int64_t version, db_.number("PRAGMA user_version"));
+  if (version >= 2) GPUVIGIL_CHECK(check_kernels(found));
   return found;
+}
+
+Result<void> HistoryMaintenance::check_kernels(std::vector<std::string>& found) {
+  GPUVIGIL_TRY(SqliteQuery query, db_.prepare("SELECT id, data, from_ns FROM kernel_step"));
+  KernelBlobReader reader;
+  while (found.size() < kMostFindings) {
+    GPUVIGIL_TRY(const bool more, query.step());
+    if (!more) return {};
+    auto read = reader.open(query.bytes(1), from_unix_ns(query.integer(2)));
+    for (std::size_t i = 0; read && i < reader.entries().size(); ++i) {
+      KernelSum sum;
+      read = reader.add_to(sum, reader.entries()[i]);
+    }
+    if (!read) {
+      found.push_back(
+          fmt::format("step {} of kernels: {}", query.integer(0), read.error().message));
+    }
+  }
+  return {};
 }
 
 Result<void> HistoryMaintenance::check_segments(std::vector<std::string>& found) {

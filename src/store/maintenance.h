@@ -30,6 +30,9 @@ struct HistoryFileStats {
   std::uint64_t series = 0;
   std::uint64_t alerts = 0;
   std::uint64_t events = 0;
+  std::uint64_t kernels = 0;  ///< Their names.
+  std::uint64_t kernel_steps = 0;
+  std::uint64_t kernel_bytes = 0;  ///< Of the steps.
   std::vector<Tier> tiers;
 };
 
@@ -57,6 +60,7 @@ class HistoryMaintenance {
  private:
   explicit HistoryMaintenance(SqliteDatabase db) : db_(std::move(db)) {}
   [[nodiscard]] Result<void> check_segments(std::vector<std::string>& found);
+  [[nodiscard]] Result<void> check_kernels(std::vector<std::string>& found);
 
   SqliteDatabase db_;
 };

@@ -61,6 +61,21 @@ TEST(HistoryMaintenance, FindsADamagedSegment) {
   EXPECT_EQ(found->front(), "segment 1: a stored segment is damaged");
 }
 
+TEST(HistoryMaintenance, FindsADamagedStepOfKernels) {
+  const testing::Tree tree;
+  (void)filled(tree.path("h.db"), 10);
+  {
+    auto db = SqliteDatabase::open(tree.path("h.db"), {});
+    ASSERT_TRUE(db->execute("INSERT INTO kernel_step VALUES(7, 0, 1, 2, x'01ff')"));
+  }
+  auto file = HistoryMaintenance::open(tree.path("h.db"), Purpose::kLook);
+  ASSERT_TRUE(file);
+  EXPECT_EQ(file->stats()->kernel_steps, 1U);
+  const auto found = file->check();
+  ASSERT_TRUE(found && found->size() == 1);
+  EXPECT_EQ(found->front(), "step 7 of kernels: a stored step of kernels is damaged");
+}
+
 TEST(HistoryMaintenance, GivesFreePagesBack) {
   const testing::Tree tree;
   (void)filled(tree.path("h.db"), 2500);

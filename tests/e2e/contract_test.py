@@ -95,6 +95,12 @@ class ContractTest(unittest.TestCase):
         for row in self.server.json("/api/v1/gpu/kernels", kind="all", limit=1000)["kernels"]:
             check(self.server.json(f"/api/v1/gpu/kernels/{row['id']}"), "KernelDetail")
 
+    def test_the_history_of_a_kernel_has_its_schema(self):
+        row = self.server.json("/api/v1/gpu/kernels", sort_by="calls")["kernels"][0]
+        path = f"/api/v1/gpu/kernels/{row['id']}/history"
+        wait_for(lambda: self.server.get(path)[0] == 200, "history to know it")
+        check(self.server.json(path, step="10s", **{"from": "1m"}), "KernelHistory")
+
     def test_every_error_is_a_problem(self):
         for path, query, status in (("/nope", {}, 404), ("/api/v1/gpu/kernels/zz", {}, 400),
                                     ("/api/v1/gpu/kernels", {"x": 1}, 400),

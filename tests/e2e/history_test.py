@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """History as its users meet it: recorded, asked, kept over a restart and a kill."""
 import csv
+import datetime
 import io
 import json
 import os
@@ -74,6 +75,55 @@ class HistoryTest(unittest.TestCase):
             self.assertEqual(rows[0]["unit"], "watts")
             float(rows[0]["value"])
 
+    def test_kernels_are_there_after_a_restart_with_all_their_calls(self):
+        path = "/api/v1/gpu/kernels/{}/history"
+        began = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=1)
+        with Server("--demo", "--db", self.db) as server:
+            wait_for(lambda: status(server)["rows_total"] >= 5, "rows")
+            top = server.json("/api/v1/gpu/kernels", sort_by="calls", limit=5)["kernels"]
+            lists = server.json("/api/v1/gpu/kernels", sort_by="calls", limit=1000, kind="all")
+            self.assertEqual(server.stop(), 0)
+        with Server("--demo", "--db", self.db) as server:
+            wait_for(lambda: status(server)["rows_total"] >= 3, "rows")
+            for row in top:
+                answer = server.json(path.format(row["id"]), step="10s", **{"from": "120s"})
+                self.assertEqual(answer["name"], row["name"])
+                self.assertEqual(answer["step_ms"], 10000)
+                seen = [n for n in answer["calls"] if n is not None]
+                self.assertEqual(sum(seen), answer["total"]["total_calls"])
+                # Both lives, and of the first one more than the list showed.
+                self.assertGreater(answer["total"]["total_calls"], row["total_calls"])
+                self.assertGreater(answer["total"]["p99_time_ms"], 0)
+                self.assertLessEqual(answer["total"]["p50_time_ms"],
+                                     answer["total"]["p99_time_ms"])
+                _, headers, text = server.get(path.format(row["id"]), format="csv", step="10s",
+                                              **{"from": "120s"})
+                self.assertTrue(headers["Content-Type"].startswith("text/csv"))
+                rows = list(csv.DictReader(io.StringIO(text)))
+                self.assertGreaterEqual(sum(int(r["calls"]) for r in rows), sum(seen))
+            past = server.json("/api/v1/gpu/kernels", since=began.isoformat(), sort_by="calls",
+                               limit=1000, kind="all")
+            known = {row["id"]: row for row in past["kernels"]}
+            for row in lists["kernels"]:
+                self.assertGreater(known[row["id"]]["total_calls"], 0)
+            self.assertGreater(sum(r["total_calls"] for r in past["kernels"]),
+                               sum(r["total_calls"] for r in lists["kernels"]))
+            self.assertGreater(past["window"]["coverage"], 0.5)
+            one = server.json("/api/v1/gpu/kernels", since=began.isoformat(), device=1,
+                              name=top[0]["name"])
+            self.assertEqual(one["kernels"][0]["devices"], [1])
+            code, _, _ = server.get(path.format("0123456789abcdef"))
+            self.assertEqual(code, 404)
+            for field, query in (("id", {}), ("kind", {"kind": "other"}), ("step", {"step": "1"}),
+                                 ("step", {"step": "10s", "from": "366d"}),
+                                 ("device", {"device": 99}), ("metric", {"metric": "power"})):
+                place = path.format("zz" if field == "id" else top[0]["id"])
+                code, _, body = server.get(place, **query)
+                self.assertEqual(code, 400, (query, body))
+                self.assertIn(field, [e["parameter"] for e in json.loads(body)["errors"]])
+        with Server("--demo", "--no-history") as server:
+            self.assertEqual(server.get(path.format(top[0]["id"]))[0], 503)
+
     def test_bad_questions_name_the_field(self):
         with Server("--demo") as server:
             for field, query in (
@@ -120,6 +170,7 @@ class HistoryTest(unittest.TestCase):
             with Server("--demo", "--db", place) as server:
                 self.assertFalse(status(server)["recording"])
                 self.assertNotEqual(status(server)["problem"], "")
+                self.assertEqual(server.get("/readyz")[2].split(":")[0], "degraded")
                 self.assertEqual(server.get("/api/v1/gpu/status")[0], 200)
                 self.assertEqual(server.get(HISTORY, metric="power")[0], 503)
         real = self.folder / "real.db"
@@ -131,6 +182,7 @@ class HistoryTest(unittest.TestCase):
         self.assertEqual(real.stat().st_size, 0)
         with Server("--demo", "--no-history") as server:
             self.assertIn("off", status(server)["problem"])
+            self.assertEqual(server.get("/readyz")[2], "ready\n")
             self.assertEqual(server.get(HISTORY, metric="power")[0], 503)
 
     def test_a_second_server_leaves_the_file_of_the_first_alone(self):
@@ -196,11 +248,14 @@ class HistoryTest(unittest.TestCase):
                 wait_for(fails, "a commit to fail")
                 wait_for(lambda: not (place / "history.db-ballast").exists(), "the ballast to go")
                 wait_for(lambda: fill() or not status(server)["recording"], "it to say so")
+                code, _, body = server.get("/readyz")
+                self.assertEqual((code, body.split(":")[0]), (200, "degraded"))
                 rows = status(server)["rows_total"]
                 wait_for(lambda: status(server)["rows_total"] >= rows + 2, "rows in memory")
                 self.assertEqual(server.get("/api/v1/gpu/alerts")[0], 200)
                 (place / "filler").unlink()
                 wait_for(lambda: status(server)["recording"], "it to recover", patience=10)
+                self.assertEqual(server.get("/readyz")[2], "ready\n")
                 self.assertEqual(server.stop(), 0)
             with sqlite3.connect(db) as opened:
                 self.assertEqual(opened.execute("PRAGMA integrity_check").fetchone()[0], "ok")

@@ -64,7 +64,9 @@ class AsyncMethods:
 
         `pid`: One process that reports itself; not together with since.
 
-        `since`: A time in RFC 3339, or a span back from now such as 90s, 15m, 1h, 2d.
+        `since`: A time in RFC 3339, or a span back from now such as 90s, 15m, 1h, 2d. What the
+        server does not know by heart, lives before this one too, is answered from history; `window`
+        says what it covers. .
 
         GET /api/v1/gpu/kernels. Scope: read.
         """
@@ -90,6 +92,78 @@ class AsyncMethods:
         GET /api/v1/gpu/kernels/{id}. Scope: read.
         """
         return cast(types.KernelDetail, await self._call(op.GET_KERNEL, path={"id": id}))
+
+    @overload
+    async def kernel_history(
+        self,
+        id: str,
+        *,
+        kind: Optional[Literal["compute", "collective", "memcpy", "memset"]] = None,
+        device: Optional[Many[Union[str, int]]] = None,
+        from_: Optional[Union[str, datetime]] = None,
+        to: Optional[Union[str, datetime]] = None,
+        step: Optional[str] = None,
+        format: Literal["json"] = "json",
+    ) -> types.KernelHistory:
+        ...
+
+    @overload
+    async def kernel_history(
+        self,
+        id: str,
+        *,
+        kind: Optional[Literal["compute", "collective", "memcpy", "memset"]] = None,
+        device: Optional[Many[Union[str, int]]] = None,
+        from_: Optional[Union[str, datetime]] = None,
+        to: Optional[Union[str, datetime]] = None,
+        step: Optional[str] = None,
+        format: Literal["csv"],
+    ) -> str:
+        ...
+
+    async def kernel_history(
+        self,
+        id: str,
+        *,
+        kind: Optional[Literal["compute", "collective", "memcpy", "memset"]] = None,
+        device: Optional[Many[Union[str, int]]] = None,
+        from_: Optional[Union[str, datetime]] = None,
+        to: Optional[Union[str, datetime]] = None,
+        step: Optional[str] = None,
+        format: Optional[Literal["json", "csv"]] = None,
+    ) -> Union[types.KernelHistory, str]:
+        """What one kernel did, step by step.
+
+        Steps of ten seconds are kept for a day, minutes for a month, hours for a year (settable).
+        Of each step those with the most time are kept by name; the others are summed as
+        `__other__`.
+
+        `kind`: The one with the most time.
+
+        `device`: Index, UUID or PCI bus id; repeatable.
+
+        `from_`: A time in RFC 3339, or a span back from now; an hour before to.
+
+        `to`: The same; now.
+
+        `step`: Whole seconds, as 10s, 1m or 1h; so that there are at most 720.
+
+        `format`: json, unless Accept names text/csv.
+
+        GET /api/v1/gpu/kernels/{id}/history. Scope: read.
+        """
+        return cast(Union[types.KernelHistory, str], await self._call(
+            op.GET_KERNEL_HISTORY,
+            path={"id": id},
+            query={
+                "kind": kind,
+                "device": device,
+                "from": from_,
+                "to": to,
+                "step": step,
+                "format": format,
+            },
+        ))
 
     async def devices(self, *, device: Optional[Many[Union[str, int]]] = None) -> types.Devices:
         """Devices in full, with every metric.

@@ -6,6 +6,7 @@ from ._core import Operation
 GET_STATUS = Operation("getStatus", "GET", "/api/v1/gpu/status", "json")
 GET_KERNELS = Operation("getKernels", "GET", "/api/v1/gpu/kernels", "json")
 GET_KERNEL = Operation("getKernel", "GET", "/api/v1/gpu/kernels/{id}", "json")
+GET_KERNEL_HISTORY = Operation("getKernelHistory", "GET", "/api/v1/gpu/kernels/{id}/history", "any")
 GET_DEVICES = Operation("getDevices", "GET", "/api/v1/gpu/devices", "json")
 GET_DEVICE = Operation("getDevice", "GET", "/api/v1/gpu/devices/{ref}", "json")
 GET_PROCESSES = Operation("getProcesses", "GET", "/api/v1/gpu/processes", "json")

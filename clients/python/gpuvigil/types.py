@@ -64,6 +64,67 @@ class History(_HistoryRequired, total=False):
     availability: list[HistoryAvailabilityItem]
 
 
+#: The first 64 bits of SHA-256 of the name.
+KernelId = str
+
+
+class KernelHistoryTotal(TypedDict):
+    """The same of the whole window."""
+
+    total_calls: int
+    total_time_ms: float
+    avg_time_ms: Optional[float]
+    min_time_ms: Optional[float]
+    max_time_ms: Optional[float]
+    p50_time_ms: Optional[float]
+    p95_time_ms: Optional[float]
+    p99_time_ms: Optional[float]
+    stddev_time_ms: Optional[float]
+    avg_memory_mb: Optional[float]
+
+
+class _KernelHistoryRequired(TypedDict):
+    timestamp: Timestamp
+    seq: int
+    window: Window
+    #: Of the answer; at least what was asked for.
+    step_ms: float
+    id: KernelId
+    name: str
+    short_name: str
+    kind: Literal["compute", "collective", "memcpy", "memset"]
+    #: When each step begins.
+    times: list[Timestamp]
+    #: 0: it did not run; null: nobody looked.
+    calls: list[Optional[int]]
+    #: Of all calls of the step.
+    total_time_ms: list[Optional[float]]
+    #: Null without calls.
+    avg_time_ms: list[Optional[float]]
+    #: Null without calls.
+    min_time_ms: list[Optional[float]]
+    #: Null without calls.
+    max_time_ms: list[Optional[float]]
+    #: Of all executions of the step, within 2 %: sketches are merged, percentiles never averaged.
+    p50_time_ms: list[Optional[float]]
+    #: Of all executions of the step, within 2 %: sketches are merged, percentiles never averaged.
+    p95_time_ms: list[Optional[float]]
+    #: Of all executions of the step, within 2 %: sketches are merged, percentiles never averaged.
+    p99_time_ms: list[Optional[float]]
+    #: Null without calls.
+    stddev_time_ms: list[Optional[float]]
+    #: Null where no execution carried memory.
+    avg_memory_mb: list[Optional[float]]
+    #: The same of the whole window.
+    total: KernelHistoryTotal
+
+
+class KernelHistory(_KernelHistoryRequired, total=False):
+    """One list a number, all as long as `times`. Null is a gap, or a time without calls."""
+
+    demo: Demo
+
+
 #: Index, UUID or PCI bus id of a device; 0 when it is left out. A number below 64 that no device
 #: has is a device of the sender's own.
 SubmittedDevice = Union[int, str]
@@ -222,6 +283,10 @@ class SystemHistory(TypedDict):
     oldest: Optional[Timestamp]
     newest: Optional[Timestamp]
     series: int
+    #: Names that are known.
+    kernels: int
+    #: That found no room while the file could not be written.
+    kernel_steps_dropped_total: int
     #: In use; free pages are not counted.
     file_bytes: int
     #: Taken, one a second.
@@ -317,10 +382,6 @@ class Session(TypedDict):
     by: Literal["token", "session", "local", "anyone"]
     token_id: Optional[str]
     scopes: list[Literal["read", "write", "admin", "ingest"]]
-
-
-#: The first 64 bits of SHA-256 of the name.
-KernelId = str
 
 
 class _MemoryRequired(TypedDict):
@@ -1119,6 +1180,8 @@ __all__ = [
     "KernelDetailLaunchShapesItem",
     "KernelDetailPerDeviceItem",
     "KernelDetailPerProcessItem",
+    "KernelHistory",
+    "KernelHistoryTotal",
     "KernelId",
     "Kernels",
     "Link",

@@ -71,6 +71,9 @@ export class GpuvigilClient {
     this.#call('getKernels', { query, ...o });
   /** One kernel by its `id`, 16 hex digits. */
   kernel = (id: string, o?: CallOptions) => this.#call('getKernel', { path: id, ...o });
+  /** What it did, step by step. */
+  kernelHistory = (id: string, query: Query<'getKernelHistory'> = {}, o?: CallOptions) =>
+    this.#call('getKernelHistory', { path: id, query, ...o });
   devices = (query: Query<'getDevices'> = {}, o?: CallOptions) =>
     this.#call('getDevices', { query, ...o });
   /** One device by its index, UUID or PCI bus id. */

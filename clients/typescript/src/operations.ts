@@ -12,6 +12,7 @@ export const OPERATIONS = {
   getStatus: ['GET', '/api/v1/gpu/status'],
   getKernels: ['GET', '/api/v1/gpu/kernels'],
   getKernel: ['GET', '/api/v1/gpu/kernels/{id}'],
+  getKernelHistory: ['GET', '/api/v1/gpu/kernels/{id}/history'],
   getDevices: ['GET', '/api/v1/gpu/devices'],
   getDevice: ['GET', '/api/v1/gpu/devices/{ref}'],
   getProcesses: ['GET', '/api/v1/gpu/processes'],
