@@ -4,7 +4,8 @@ import { useSyncExternalStore } from 'react';
 import type { StreamMetrics, StreamState } from '@gpuvigil/client';
 import { refreshAll } from '../base/poll';
 import { server } from '../base/server';
-import { Ring } from './ring';
+import { HISTORY_NAMES, toColumns } from './columns';
+import { METRICS, Ring, type Columns, type Metric } from './ring';
 
 export interface Link {
   state: 'connecting' | 'live' | 'stale' | 'offline';
@@ -16,6 +17,7 @@ export interface Link {
 
 const STALE_MS = 4000;
 
+export const RING_SECONDS = 900;
 export const ring = new Ring();
 /** The newest message. */
 export let latest: StreamMetrics | null = null;
@@ -73,10 +75,35 @@ function judge(): void {
   }
 }
 
+async function askHistory(metric: Metric): Promise<Columns> {
+  const { name } = HISTORY_NAMES[metric];
+  const answer = await server.history({ metric: [name], from: `${RING_SECONDS}s`, step: '1s' });
+  return toColumns(answer, metric);
+}
+
+let recalling = false;
+
+/** Asks the server for what this page has not seen of the last quarter of an hour. */
+async function recall(): Promise<void> {
+  if (recalling) return;
+  recalling = true;
+  try {
+    const past = new Map<Metric, Columns>();
+    // One after the other: what many devices did is parsed without holding up a frame for long.
+    for (const metric of METRICS) past.set(metric, await askHistory(metric));
+    ring.fill(past);
+    plan();
+  } catch {
+    // It keeps none, or is gone again: what is missing stays hatched.
+  }
+  recalling = false;
+}
+
 function hear(message: StreamMetrics): void {
   latest = message;
   heardAt = performance.now();
-  ring.push(message);
+  const isFirst = ring.size === 0;
+  if (ring.push(message) || isFirst) void recall();
   judge();
   plan();
 }

@@ -10,6 +10,8 @@ import { retryNow, ring, useLatest, useLink } from '../live/live';
 import { Icon, Mark, type IconName } from './icons';
 import { HELP, keysAreOn, PAGES, switchKeys, togglePause, useKeys } from './keys';
 import { Link } from './link';
+import { RangeForm } from './range_form';
+import { ViewNotice } from './view_notice';
 
 export function Frame({ children }: { children: React.ReactNode }): React.JSX.Element {
   const [help, setHelp] = useState(false);
@@ -32,6 +34,7 @@ export function Frame({ children }: { children: React.ReactNode }): React.JSX.El
       <div className="column">
         {!tv && <TopBar onHelp={() => setHelp(true)} />}
         <Banners />
+        {!tv && <ViewNotice />}
         <main id="main" ref={main} tabIndex={-1}>{children}</main>
       </div>
       {help && <Help close={() => setHelp(false)} />}
@@ -104,6 +107,7 @@ function TimeControl(): React.JSX.Element {
           <button key={one.name} type="button" onClick={() => showWindow(one.name)}
             aria-pressed={view.mode !== 'range' && view.window === one.name}>{one.name}</button>))}
       </div>
+      <RangeForm />
     </div>
   );
 }
