@@ -241,6 +241,39 @@ class WebTest(unittest.TestCase):
         with Server("--demo", "--no-history") as server:
             self.journey("forgetful", server)
 
+    def test_a_kernel_is_compared_with_what_it_was(self):
+        with Server() as server:
+            bearer = token("ingest")
+
+            def run_it(ms):
+                post(server, "/api/v1/gpu/executions", {"executions": [
+                    {"name": "slow_kernel", "duration_ms": ms} for _ in range(50)]}, bearer)
+            run_it(2)
+            self.journey("compare", server, {"slower": lambda: run_it(8)})
+
+    def test_anything_is_reached_by_a_few_letters(self):
+        with Server("--demo") as server:
+            self.journey("palette", server)
+
+    def test_alerts_are_told_when_they_begin_and_end(self):
+        with Server() as server:
+            bearer = token("ingest")
+
+            def fill(used):
+                post(server, "/api/v1/gpu/samples", {"samples": [
+                    {"memory_used_mb": used, "memory_total_mb": 1000}]}, bearer)
+            fill(100)
+            self.journey("alerts", server, {"raise": lambda: fill(990), "ease": lambda: fill(100)})
+
+    def test_what_is_taken_along_is_no_formula(self):
+        with Server("--demo") as server:
+            post(server, "/api/v1/gpu/executions", {"executions": [
+                {"name": name, "duration_ms": 1e6 + i} for i, name in enumerate((
+                    "=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "\t=1", 'a "b", c',
+                    "x\r\n=1"))]},
+                token("ingest"))
+            self.journey("files", server)
+
     def test_a_server_that_wants_a_token_gets_one(self):
         with Server("--demo", "--auth", "token") as server:
             said = self.journey("login", server, token=token("read"))

@@ -4,11 +4,13 @@
 import assert from 'node:assert/strict';
 import { audit, clean, config, launch, live, open, painted, please, query, rows, visit } from './kit.mjs';
 import { past } from './past.mjs';
+import { work } from './work.mjs';
 
 const PAGES = ['/', '/kernels', '/devices', '/devices/0', '/processes', '/alerts', '/system'];
 
 const journeys = {
   ...past,
+  ...work,
 
   async overview(browser) {
     const paints = [];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The live stream of this page: one connection, one ring, whoever draws listens.
 import { useSyncExternalStore } from 'react';
-import type { StreamMetrics, StreamState } from '@gpuvigil/client';
+import type { Alert, StreamMetrics, StreamState } from '@gpuvigil/client';
 import { refreshAll } from '../base/poll';
 import { server } from '../base/server';
 import { HISTORY_NAMES, toColumns } from './columns';
@@ -23,6 +23,7 @@ export const ring = new Ring();
 export let latest: StreamMetrics | null = null;
 
 const tickers = new Set<() => void>();
+const alertListeners = new Set<(alert: Alert) => void>();
 const linkListeners = new Set<() => void>();
 let link: Link = { state: 'connecting', age: 0, dropped: 0 };
 let heardAt = 0;
@@ -32,6 +33,12 @@ let socket: StreamState['name'] = 'connecting';
 export function onTick(listener: () => void): () => void {
   tickers.add(listener);
   return () => tickers.delete(listener);
+}
+
+/** Calls on each alert that begins, changes or ends. */
+export function onAlert(listener: (alert: Alert) => void): () => void {
+  alertListeners.add(listener);
+  return () => alertListeners.delete(listener);
 }
 
 let planned = false;
@@ -115,7 +122,10 @@ export function startLive(): void {
   if (stream !== null) return;
   stream = server.stream({ recent: 20, channels: ['metrics', 'alerts'] }, {
     metrics: hear,
-    alert: () => refreshAll(),
+    alert: (alert) => {
+      refreshAll();
+      for (const listener of alertListeners) listener(alert);
+    },
     state: (state) => {
       const back = state.name === 'open' && heardAt > 0;
       socket = state.name;
