@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The dashboard as people use it: Debian's Chromium against the real server. Each journey is a
 function of web/journeys.mjs; what a journey wants done to its server, it says on a line."""
+import contextlib
 import gzip
 import json
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -14,7 +16,7 @@ import time
 import unittest
 import urllib.request
 
-from harness import DATA, ROOT, SANITIZED, Server, run
+from harness import DATA, ROOT, SANITIZED, Server, run, wait_for
 
 TREE = ROOT / "build/web/tree"
 CHROMIUM = shutil.which("chromium")
@@ -72,6 +74,61 @@ class Reporter:
     def __exit__(self, *_):
         self.stop.set()
         self.thread.join(timeout=30)
+
+
+class Line:
+    """A line to a server that can be cut and mended: what is sent goes on, or nothing does."""
+
+    def __init__(self, port):
+        self.to = port
+        self.up = True
+        self.ends = []
+        self.door = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.door.getsockname()[1]}"
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self):
+        while True:
+            try:
+                near, _ = self.door.accept()
+                if not self.up:
+                    near.close()
+                    continue
+                far = socket.create_connection(("127.0.0.1", self.to))
+            except OSError:
+                if self.door.fileno() < 0:
+                    return
+                near.close()
+                continue
+            self.ends += [near, far]
+            for one, other in ((near, far), (far, near)):
+                threading.Thread(target=self._carry, args=(one, other), daemon=True).start()
+
+    @staticmethod
+    def _carry(one, other):
+        try:
+            while data := one.recv(65536):
+                other.sendall(data)
+        except OSError:
+            pass
+        for end in (one, other):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def cut(self):
+        self.up = False
+        for end in self.ends:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+        self.ends = []
+
+    def mend(self):
+        self.up = True
+
+    def close(self):
+        self.door.close()
+        self.cut()
 
 
 class WebTest(unittest.TestCase):
@@ -147,6 +204,75 @@ class WebTest(unittest.TestCase):
         finally:
             for server in servers:
                 server.__exit__()
+
+    def test_what_was_comes_from_history_and_what_nobody_knows_is_a_gap(self):
+        with tempfile.TemporaryDirectory() as folder:
+            database = str(pathlib.Path(folder) / "history.db")
+            servers = [Server("--demo", "--db", database)]
+
+            def rows():
+                return servers[-1].json("/api/v1/system")["history"]["rows_total"]
+
+            def wait():
+                goal = rows() + 4
+                wait_for(lambda: rows() >= goal, "rows while nobody looks")
+
+            def stop():
+                servers[-1].stop()
+                self.stopped = time.monotonic()
+
+            def start():
+                wait_for(lambda: time.monotonic() - self.stopped > 4, "a gap that can be seen")
+                servers.append(Server("--demo", "--db", database))
+                line.to = servers[-1].port
+            wait_for(lambda: rows() >= 6, "rows before anybody looks")
+            line = Line(servers[0].port)
+            try:
+                self.journey("past", line, {"cut": line.cut, "mend": line.mend, "wait": wait,
+                                            "stop": stop, "start": start})
+            finally:
+                line.close()
+                for server in servers:
+                    server.__exit__()
+
+    def test_times_that_nobody_knows_and_broken_links_have_a_way_out(self):
+        with Server("--demo") as server:
+            self.journey("ranges", server)
+        with Server("--demo", "--no-history") as server:
+            self.journey("forgetful", server)
+
+    def test_a_kernel_is_compared_with_what_it_was(self):
+        with Server() as server:
+            bearer = token("ingest")
+
+            def run_it(ms):
+                post(server, "/api/v1/gpu/executions", {"executions": [
+                    {"name": "slow_kernel", "duration_ms": ms} for _ in range(50)]}, bearer)
+            run_it(2)
+            self.journey("compare", server, {"slower": lambda: run_it(8)})
+
+    def test_anything_is_reached_by_a_few_letters(self):
+        with Server("--demo") as server:
+            self.journey("palette", server)
+
+    def test_alerts_are_told_when_they_begin_and_end(self):
+        with Server() as server:
+            bearer = token("ingest")
+
+            def fill(used):
+                post(server, "/api/v1/gpu/samples", {"samples": [
+                    {"memory_used_mb": used, "memory_total_mb": 1000}]}, bearer)
+            fill(100)
+            self.journey("alerts", server, {"raise": lambda: fill(990), "ease": lambda: fill(100)})
+
+    def test_what_is_taken_along_is_no_formula(self):
+        with Server("--demo") as server:
+            post(server, "/api/v1/gpu/executions", {"executions": [
+                {"name": name, "duration_ms": 1e6 + i} for i, name in enumerate((
+                    "=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "\t=1", 'a "b", c',
+                    "x\r\n=1"))]},
+                token("ingest"))
+            self.journey("files", server)
 
     def test_a_server_that_wants_a_token_gets_one(self):
         with Server("--demo", "--auth", "token") as server:

@@ -132,6 +132,11 @@ export class GpuvigilClient {
     return this.#request<T>('GET', path, { query, ...o });
   }
 
+  /** The same for what changes something. */
+  send<T>(method: 'POST' | 'DELETE', path: `/${string}`, body?: unknown, o?: CallOptions): Promise<T> {
+    return this.#request<T>(method, path, { body, ...o });
+  }
+
   #call<Id extends OperationId>(id: Id, parts: Parts): Promise<Answer<Id>> {
     const [method, pattern] = OPERATIONS[id];
     const path = pattern.replace(/\{\w+\}/, () => encodeURIComponent(parts.path ?? ''));

@@ -14,6 +14,7 @@ export type Device = Schemas['Device'];
 export type DeviceDetail = Schemas['DeviceDetail'];
 export type FullDevice = Schemas['FullDevice'];
 export type GpuEvent = Schemas['Events']['events'][number];
+export type History = Schemas['History'];
 export type Kernel = Schemas['Kernel'];
 export type KernelDetail = Schemas['KernelDetail'];
 export type Process = Schemas['Process'];

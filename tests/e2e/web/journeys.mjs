@@ -2,46 +2,16 @@
 // What people do with the dashboard: node journeys.mjs NAME, configured by GPUVIGIL_CONFIG. A line
 // "please WORD" asks the caller to do something to the server; it answers with a line.
 import assert from 'node:assert/strict';
-import { createInterface } from 'node:readline';
-import { audit, launch, live, open } from './kit.mjs';
-
-const config = JSON.parse(process.env.GPUVIGIL_CONFIG);
-const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-
-async function please(word) {
-  console.log(`please ${word}`);
-  await answers.next();
-}
+import { audit, clean, config, launch, live, open, painted, please, query, rows, visit } from './kit.mjs';
+import { past } from './past.mjs';
+import { work } from './work.mjs';
 
 const PAGES = ['/', '/kernels', '/devices', '/devices/0', '/processes', '/alerts', '/system'];
-const rows = (page) => page.locator('.rows .row');
-const query = (page, name) => new URL(page.url()).searchParams.get(name);
-
-/** Opens a page of the server and looks at what came of it. */
-async function visit(browser, path, options) {
-  const seen = await open(browser, options);
-  await seen.page.goto(config.url + path);
-  return seen;
-}
-
-/** Nothing went wrong on a page, and it asked nobody else. */
-async function clean({ page, wrong, hosts, breaches }) {
-  assert.deepEqual(wrong, []);
-  assert.deepEqual(await breaches(), []);
-  assert.deepEqual([...hosts], [new URL(config.url).host]);
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-  assert.ok(wide <= 0, `the page is ${wide} px too wide`);
-}
-
-/** How many pixels of a canvas are of other colours than the most common one. */
-const painted = (locator) => locator.evaluate((canvas) => {
-  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
-  const counts = new Map();
-  for (const pixel of new Uint32Array(data.buffer)) counts.set(pixel, (counts.get(pixel) ?? 0) + 1);
-  return canvas.width * canvas.height - Math.max(...counts.values());
-});
 
 const journeys = {
+  ...past,
+  ...work,
+
   async overview(browser) {
     const paints = [];
     for (let i = 0; i < 3; ++i) {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Chromium by playwright-core, which package-lock.json of web/ names: what the journeys and the
 // pictures share. Nothing here waits for a fixed time.
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { createInterface } from 'node:readline';
 
 const modules = createRequire(`${process.env.GPUVIGIL_WEB_TREE}/web/package.json`);
 const { chromium } = modules('playwright-core');
@@ -61,4 +64,72 @@ export async function audit(page) {
     return violations.map((one) => `${one.id}: ${one.help}: ` + one.nodes.slice(0, 3)
       .map((node) => `${node.target} ${node.failureSummary ?? ''}`).join(' | '));
   });
+}
+
+export const config = JSON.parse(process.env.GPUVIGIL_CONFIG ?? '{}');
+let answers = null;
+
+/** Asks the caller to do something to the server, and waits until it has. */
+export async function please(word) {
+  answers ??= createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+  console.log(`please ${word}`);
+  return (await answers.next()).value;
+}
+
+export const rows = (page) => page.locator('.rows .row');
+export const query = (page, name) => new URL(page.url()).searchParams.get(name);
+
+/** Opens a page of the server and looks at what came of it. */
+export async function visit(browser, path, options) {
+  const seen = await open(browser, options);
+  await seen.page.goto(config.url + path);
+  return seen;
+}
+
+/** Nothing went wrong on a page, and it asked nobody else. */
+export async function clean({ page, wrong, hosts, breaches }) {
+  assert.deepEqual(wrong, []);
+  assert.deepEqual(await breaches(), []);
+  assert.deepEqual([...hosts], [new URL(config.url).host]);
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  assert.ok(wide <= 0, `the page is ${wide} px too wide`);
+}
+
+/** How many pixels of a canvas are of other colours than the most common one. */
+export const painted = (locator) => locator.evaluate((canvas) => {
+  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  const counts = new Map();
+  for (const pixel of new Uint32Array(data.buffer)) counts.set(pixel, (counts.get(pixel) ?? 0) + 1);
+  return canvas.width * canvas.height - Math.max(...counts.values());
+});
+
+/** What a press on something saves: its name and its bytes. */
+export async function saved(page, press) {
+  const [download] = await Promise.all([page.waitForEvent('download'), press()]);
+  return { name: download.suggestedFilename(), bytes: await readFile(await download.path()) };
+}
+
+/** What the menu of a chart saves. */
+export const fromMenu = (page, title, action) => saved(page, async () => {
+  await page.getByLabel(`${title}: save or share`).click();
+  await page.getByRole('button', { name: action }).click();
+});
+
+/** A chart's values: the moments in seconds, and a line of numbers or null for each device. */
+export async function chartValues(page, title) {
+  const { bytes } = await fromMenu(page, title, 'Save as CSV');
+  const [, ...lines] = bytes.toString().trim().split('\r\n').map((line) => line.split(','));
+  return lines.map(([time, ...values]) => ({ at: Date.parse(time) / 1000,
+    values: values.map((value) => (value === '' ? null : Number(value))) }));
+}
+
+/** Asks until `check` gives something true, and gives it back. */
+export async function until(check, what) {
+  const end = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const found = await check();
+    if (found) return found;
+    assert.ok(Date.now() < end, `waited in vain: ${what}`);
+    await new Promise((done) => setTimeout(done, 100));
+  }
 }

@@ -23,21 +23,34 @@ export interface View {
   to: number | null;
   /** Indices of the chosen devices; null is all. */
   devices: readonly number[] | null;
+  /** What of the address was not understood, as a sentence each. */
+  problems: readonly string[];
 }
 
-/** Reads a view from the parameters of an address; what it cannot read it leaves out. */
+const shortened = (text: string): string => (text.length <= 40 ? text : `${text.slice(0, 39)}…`);
+
+const TIMES = ['from', 'to', 'at'] as const;
+
+/** Reads a view from the parameters of an address; what it cannot read it leaves out and names. */
 export function readView(query: URLSearchParams): View {
-  const known = WINDOWS.find((one) => one.name === query.get('w')) ??
+  const problems: string[] = [];
+  const wanted = query.get('w') ?? DEFAULT_WINDOW;
+  const known = WINDOWS.find((one) => one.name === wanted) ??
     WINDOWS.find((one) => one.name === DEFAULT_WINDOW)!;
-  const at = (name: string): number | null => {
-    const value = Date.parse(query.get(name) ?? '');
-    return Number.isFinite(value) ? value : null;
-  };
-  const [from, to, paused] = [at('from'), at('to'), at('at')];
-  const chosen = (query.get('device') ?? '').split(',')
-    .filter((text) => /^\d{1,4}$/.test(text)).map(Number);
+  if (known.name !== wanted) problems.push(`“${shortened(wanted)}” is no span of time.`);
+  const [from, to, paused] = TIMES.map((name) => {
+    const value = query.get(name);
+    const ms = value === null ? Number.NaN : Date.parse(value);
+    if (value !== null && !Number.isFinite(ms)) problems.push(`“${shortened(value)}” is no time.`);
+    return Number.isFinite(ms) ? ms : null;
+  }) as [number | null, number | null, number | null];
+  if (from !== null && to !== null && from >= to) problems.push('Its range ends before it begins.');
+  if (query.has('from') !== query.has('to')) problems.push('A range has a beginning and an end.');
+  const named = (query.get('device') ?? '').split(',').filter((text) => text !== '');
+  const chosen = named.filter((text) => /^\d{1,4}$/.test(text)).map(Number);
+  if (chosen.length < named.length) problems.push('A device is chosen by its index.');
   const devices = chosen.length > 0 ? [...new Set(chosen)].sort((a, b) => a - b) : null;
-  const base = { window: known.name, devices };
+  const base = { window: known.name, devices, problems };
   if (from !== null && to !== null && from < to) {
     return { ...base, mode: 'range', seconds: (to - from) / 1000, from, to };
   }
@@ -59,6 +72,8 @@ export const goLive = (): void => change({ at: null, from: null, to: null }, fal
 export const pauseAt = (ms: number): void => change({ at: text(ms), from: null, to: null }, false);
 export const showRange = (from: number, to: number): void =>
   change({ from: text(from), to: text(to), at: null }, false);
+/** All devices, live: out of whatever an address said. */
+export const startAnew = (): void => change({ w: null, at: null, from: null, to: null, device: null });
 export const showWindow = (name: string): void =>
   change({ w: name === DEFAULT_WINDOW ? null : name, from: null, to: null });
 export const chooseDevices = (devices: readonly number[] | null): void =>

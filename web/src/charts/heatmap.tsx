@@ -10,8 +10,9 @@ import { useView } from '../base/view';
 import { useSeries } from '../live/history';
 import { onTick } from '../live/live';
 import type { Columns, Metric } from '../live/ring';
-import { edges } from './line_chart';
+import { ChartMenu } from './chart_menu';
 import { hatch } from './hatch';
+import { edges } from './plot';
 import { ramp } from './ramp';
 
 interface Kind {
@@ -112,6 +113,9 @@ export function Heatmap({ devices }: { devices: readonly Device[] }): React.JSX.
             <button key={key} type="button" aria-pressed={kind === one}
               onClick={() => change({ heat: key === FIRST ? null : key })}>{one.name}</button>)}
         </div>
+        <ChartMenu title={`${kind.name} over time`} name={kind.metric}
+          devices={devices.map((device) => device.index)}
+          columns={() => series.columns(...edges(view))} canvas={() => canvas.current} />
       </header>
       <div className="heat-body">
         <ul className="heat-rows" data-dense={height < 16 || undefined}>

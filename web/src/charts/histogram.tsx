@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How long executions took, on a logarithmic axis, with the percentiles marked.
 import type { KernelDetail } from '@gpuvigil/client';
+import type { Buckets } from '../base/buckets';
 import { count, duration, shortDuration } from '../base/format';
 
 const WIDTH = 520;
@@ -9,7 +10,9 @@ const FOOT = 18;
 const BARS = 64;
 const LEAST_MS = 1e-6;
 
-type Buckets = KernelDetail['histogram']['buckets'];
+/** What a histogram needs of a kernel. */
+export type Marked = Pick<KernelDetail, 'p50_time_ms' | 'p95_time_ms' | 'p99_time_ms'> &
+  { histogram: { buckets: Buckets } };
 
 export interface Binned {
   /** Of log10 of the duration in ms. */
@@ -18,27 +21,30 @@ export interface Binned {
   counts: number[];
 }
 
-/** Buckets as bars of equal width on a logarithmic axis; a bucket over several bars is spread. */
-export function binned(buckets: Buckets, bars: number): Binned {
-  const starts = buckets.map((bucket) => Math.log10(Math.max(bucket.from_ms, LEAST_MS)));
-  const ends = buckets.map((bucket, i) =>
-    Math.log10(Math.max(bucket.to_ms ?? bucket.from_ms * 1.05, LEAST_MS) || starts[i]!));
-  let low = Math.min(...starts);
-  let high = Math.max(...ends);
+/** The edges of an axis for buckets: log10 of durations in ms. */
+export function edgesOf(buckets: Buckets): [number, number] {
+  const low = Math.min(...buckets.map(startOf));
+  const high = Math.max(...buckets.map(endOf));
   const least = 0.15; // a single bucket is not drawn over the whole width
-  if (high - low < least) {
-    const middle = (low + high) / 2;
-    [low, high] = [middle - least / 2, middle + least / 2];
-  }
+  const middle = (low + high) / 2;
+  return high - low >= least ? [low, high] : [middle - least / 2, middle + least / 2];
+}
+
+const startOf = (bucket: Buckets[number]): number => Math.log10(Math.max(bucket.from_ms, LEAST_MS));
+const endOf = (bucket: Buckets[number]): number =>
+  Math.log10(Math.max(bucket.to_ms ?? bucket.from_ms * 1.05, LEAST_MS));
+
+/** Buckets as bars of equal width on a logarithmic axis; a bucket over several bars is spread. */
+export function binned(buckets: Buckets, bars: number, [low, high] = edgesOf(buckets)): Binned {
   const counts = new Array<number>(bars).fill(0);
-  buckets.forEach((bucket, i) => {
-    const from = ((starts[i]! - low) / (high - low)) * bars;
-    const to = Math.max(((ends[i]! - low) / (high - low)) * bars, from + 1e-6);
+  for (const bucket of buckets) {
+    const from = ((startOf(bucket) - low) / (high - low)) * bars;
+    const to = Math.max(((endOf(bucket) - low) / (high - low)) * bars, from + 1e-6);
     for (let bar = Math.floor(from); bar < Math.min(to, bars); ++bar) {
       const overlap = Math.min(to, bar + 1) - Math.max(from, bar);
       counts[bar]! += (bucket.count * overlap) / (to - from);
     }
-  });
+  }
   return { low, high, counts };
 }
 
@@ -56,9 +62,16 @@ function ticks(low: number, high: number): number[] {
   return found;
 }
 
-export function Histogram({ kernel }: { kernel: KernelDetail }): React.JSX.Element {
-  const { low, high, counts } = binned(kernel.histogram.buckets, BARS);
-  const most = Math.max(...counts, 1);
+/** `before` is drawn behind as a line, both as shares of their own calls. */
+export function Histogram({ kernel, before }:
+  { kernel: Marked; before?: Buckets | null }): React.JSX.Element {
+  const { buckets } = kernel.histogram;
+  const axis = edgesOf([...buckets, ...before ?? []]);
+  const { low, high, counts } = binned(buckets, BARS, axis);
+  const sum = (all: readonly number[]): number => Math.max(all.reduce((a, b) => a + b, 0), 1e-9);
+  const behind = before ? binned(before, BARS, axis).counts : null;
+  const scale = behind === null ? 1 : sum(counts) / sum(behind);
+  const most = Math.max(...counts, ...(behind ?? []).map((n) => n * scale), 1e-9);
   const x = (log: number): number => ((log - low) / (high - low)) * WIDTH;
   const marks: [string, number][] = [['p50', kernel.p50_time_ms], ['p95', kernel.p95_time_ms],
     ['p99', kernel.p99_time_ms]];
@@ -80,6 +93,8 @@ export function Histogram({ kernel }: { kernel: KernelDetail }): React.JSX.Eleme
           <title>{`${duration(10 ** (low + (i / BARS) * (high - low)))} to ` +
             `${duration(10 ** (low + ((i + 1) / BARS) * (high - low)))}: about ${count(Math.round(n))}`}</title>
         </rect>))}
+      {behind !== null && <path className="behind" d={behind.map((n, i) =>
+        `${i === 0 ? 'M' : 'L'}${i * step} ${14 + HEIGHT - (n * scale / most) * HEIGHT}h${step}`).join('')} />}
       {marks.map(([name, ms], i) => {
         const at = Math.min(Math.max(x(Math.log10(Math.max(ms, LEAST_MS))), 0), WIDTH);
         return <g key={name} className="mark-line">

@@ -1,103 +1,70 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the values of a view come from: the ring of this page, or the history of the server where
-// it keeps one.
+// Where the values of a view come from: the ring of this page, or what the server keeps.
 import { useEffect, useMemo, useRef } from 'react';
-import { HISTORY, server, useDevices, useOffers } from '../base/server';
-import { usePoll } from '../base/poll';
+import type { History } from '@gpuvigil/client';
+import { HISTORY, server, useOffers } from '../base/server';
+import { usePoll, type Polled } from '../base/poll';
 import type { View } from '../base/view';
-import { redraw, ring } from './live';
-import type { Columns, Metric } from './ring';
-
-/** The answer of GET /api/v1/gpu/history. */
-interface History {
-  step_ms: number;
-  series: { metric: string; device: number | string | null; times: (string | number)[];
-    values: (number | null)[] }[];
-}
+import { HISTORY_NAMES, slice, toColumns } from './columns';
+import { redraw, ring, RING_SECONDS } from './live';
+import { METRICS, type Columns, type Metric } from './ring';
 
 export interface Series {
   columns: (from: number, to: number) => Columns;
   /** Why there is nothing, where the server refused. */
   problem: string | null;
-  /** Seconds since 1970 from which on values may be there; 0 is for ever. */
-  knownFrom: () => number;
   /** Seconds between two columns. */
   step: () => number;
 }
 
-const POINTS = 600;
+const POINTS = 360; // about one every other pixel of a chart
+const STEPS = [1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 86_400];
 
-const seconds = (time: string | number): number =>
-  typeof time === 'number' ? (time > 1e11 ? time / 1000 : time) : Date.parse(time) / 1000;
+/** Whole seconds from one value to the next, so that there are not many more than a chart can show. */
+export const stepOf = (seconds: number, points = POINTS): number =>
+  STEPS.find((step) => seconds / step <= points) ?? STEPS.at(-1)!;
 
-/** History as columns: one for each time that any series has. */
-export function toColumns(history: History, indexOf: (device: number | string) => number): Columns {
-  const all = new Set<number>();
-  for (const one of history.series) for (const time of one.times) all.add(seconds(time));
-  const times = Float64Array.from([...all].sort((a, b) => a - b));
-  const place = new Map(Array.from(times, (time, i) => [time, i]));
-  const devices = new Map<number, Float32Array>();
-  for (const one of history.series) {
-    const index = one.device === null ? -1 : indexOf(one.device);
-    if (index < 0) continue;
-    const values = new Float32Array(times.length).fill(Number.NaN);
-    one.times.forEach((time, i) => {
-      values[place.get(seconds(time))!] = one.values[i] ?? Number.NaN;
-    });
-    devices.set(index, values);
-  }
-  return { times, devices };
+/** The time of a view as parameters; live ones by the clock of the server. */
+export function historyTime(view: View): { from: string; to?: string } {
+  if (view.from === null || view.to === null) return { from: `${Math.round(view.seconds)}s` };
+  return { from: new Date(view.from).toISOString(), to: new Date(view.to).toISOString() };
 }
 
-function slice(columns: Columns, from: number, to: number): Columns {
-  let first = 0;
-  while (first < columns.times.length && columns.times[first]! < from) ++first;
-  let last = columns.times.length;
-  while (last > first && columns.times[last - 1]! > to) --last;
-  const devices = new Map<number, Float32Array>();
-  for (const [index, values] of columns.devices) devices.set(index, values.subarray(first, last));
-  return { times: columns.times.subarray(first, last), devices };
-}
+/** How long an answer about a view may serve, in ms. */
+export const historyEvery = (view: View): number =>
+  view.mode === 'live' ? Math.max(stepOf(view.seconds) * 1000, 10_000) : Infinity;
 
-const RING_SECONDS = 900;
-
-function query(view: View): { from: number; to: number; step: number } {
-  const to = view.to === null ? Date.now() : view.to;
-  const from = view.from === null ? to - view.seconds * 1000 : view.from;
-  const step = Math.max(1, Math.ceil((to - from) / 1000 / POINTS));
-  return { from, to, step };
-}
-
-/** One metric of a view. */
-export function useSeries(metric: Metric, view: View): Series {
+/** What the server keeps of some metrics; null asks nothing. */
+export function useHistory(metrics: readonly string[] | null, view: View,
+  more: { trend?: 'true'; device?: string[] } = {}): Polled<History> {
   const offered = useOffers(HISTORY);
-  const devices = useDevices();
-  const beyond = view.seconds > RING_SECONDS ||
-    (view.from !== null && view.from / 1000 < ring.oldest);
-  const wanted = offered && beyond;
-  const asked = query(view);
-  const every = view.mode === 'live' ? Math.max(asked.step * 1000, 10_000) : Infinity;
-  const key = `history ${metric} ${view.seconds} ${view.from ?? ''} ${view.to ?? ''}`;
-  const answer = usePoll(wanted ? key : null, (signal) => {
-    const { from, to, step } = query(view);
-    return server.get<History>(HISTORY, { metric, from: new Date(from).toISOString(),
-      to: new Date(to).toISOString(), step: `${step}s` }, { signal });
-  }, every);
+  const asked = { ...historyTime(view), ...more, step: `${stepOf(view.seconds)}s` };
+  const key = offered && metrics !== null ? `history ${metrics.join()} ${JSON.stringify(asked)}` : null;
+  return usePoll(key, (signal) => server.history({ metric: [...metrics!], ...asked }, { signal }),
+    historyEvery(view));
+}
 
+const NAMES = METRICS.map((metric) => HISTORY_NAMES[metric].name);
+
+/** One metric of a view. Those of one page share one question. */
+export function useSeries(metric: Metric, view: View): Series {
+  const beyond = view.seconds > RING_SECONDS || (view.from !== null &&
+    (ring.size === 0 || view.from / 1000 < ring.oldest - ring.periodSeconds));
+  const answer = useHistory(beyond ? NAMES : null, view);
+  const offered = useOffers(HISTORY);
+  const wanted = beyond && offered;
   const held = useRef<Columns | null>(null);
-  held.current = useMemo(() => answer.data && toColumns(answer.data, (device) =>
-    typeof device === 'number' ? device
-      : devices.find((one) => one.uuid === device)?.index ?? -1),
-  [answer.data, devices.length]);
+  held.current = useMemo(() => answer.data && toColumns(answer.data, metric), [answer.data, metric]);
   useEffect(redraw, [answer.data]);
   const step = useRef(1);
-  step.current = answer.data === null ? ring.periodSeconds : answer.data.step_ms / 1000;
+  step.current = answer.data === null ? stepOf(view.seconds) : answer.data.step_ms / 1000;
 
   return useMemo(() => ({
-    columns: (from, to) => wanted && held.current ? slice(held.current, from, to)
-      : ring.columns(metric, from, to),
-    problem: wanted ? answer.error?.message ?? null : null,
-    knownFrom: () => (wanted && held.current ? 0 : ring.oldest),
+    columns: (from, to) => !wanted ? ring.columns(metric, from, to)
+      : held.current === null ? NOTHING : slice(held.current, from, to),
+    problem: wanted && answer.data === null ? answer.error?.message ?? null : null,
     step: () => (wanted ? step.current : ring.periodSeconds),
-  }), [metric, wanted, answer.error]);
+  }), [metric, wanted, answer.error, answer.data]);
 }
+
+const NOTHING: Columns = { times: new Float64Array(), devices: new Map() };

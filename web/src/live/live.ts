@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The live stream of this page: one connection, one ring, whoever draws listens.
 import { useSyncExternalStore } from 'react';
-import type { StreamMetrics, StreamState } from '@gpuvigil/client';
+import type { Alert, StreamMetrics, StreamState } from '@gpuvigil/client';
 import { refreshAll } from '../base/poll';
 import { server } from '../base/server';
-import { Ring } from './ring';
+import { HISTORY_NAMES, toColumns } from './columns';
+import { METRICS, Ring, type Columns, type Metric } from './ring';
 
 export interface Link {
   state: 'connecting' | 'live' | 'stale' | 'offline';
@@ -16,11 +17,13 @@ export interface Link {
 
 const STALE_MS = 4000;
 
+export const RING_SECONDS = 900;
 export const ring = new Ring();
 /** The newest message. */
 export let latest: StreamMetrics | null = null;
 
 const tickers = new Set<() => void>();
+const alertListeners = new Set<(alert: Alert) => void>();
 const linkListeners = new Set<() => void>();
 let link: Link = { state: 'connecting', age: 0, dropped: 0 };
 let heardAt = 0;
@@ -30,6 +33,12 @@ let socket: StreamState['name'] = 'connecting';
 export function onTick(listener: () => void): () => void {
   tickers.add(listener);
   return () => tickers.delete(listener);
+}
+
+/** Calls on each alert that begins, changes or ends. */
+export function onAlert(listener: (alert: Alert) => void): () => void {
+  alertListeners.add(listener);
+  return () => alertListeners.delete(listener);
 }
 
 let planned = false;
@@ -73,10 +82,35 @@ function judge(): void {
   }
 }
 
+async function askHistory(metric: Metric): Promise<Columns> {
+  const { name } = HISTORY_NAMES[metric];
+  const answer = await server.history({ metric: [name], from: `${RING_SECONDS}s`, step: '1s' });
+  return toColumns(answer, metric);
+}
+
+let recalling = false;
+
+/** Asks the server for what this page has not seen of the last quarter of an hour. */
+async function recall(): Promise<void> {
+  if (recalling) return;
+  recalling = true;
+  try {
+    const past = new Map<Metric, Columns>();
+    // One after the other: what many devices did is parsed without holding up a frame for long.
+    for (const metric of METRICS) past.set(metric, await askHistory(metric));
+    ring.fill(past);
+    plan();
+  } catch {
+    // It keeps none, or is gone again: what is missing stays hatched.
+  }
+  recalling = false;
+}
+
 function hear(message: StreamMetrics): void {
   latest = message;
   heardAt = performance.now();
-  ring.push(message);
+  const isFirst = ring.size === 0;
+  if (ring.push(message) || isFirst) void recall();
   judge();
   plan();
 }
@@ -88,7 +122,10 @@ export function startLive(): void {
   if (stream !== null) return;
   stream = server.stream({ recent: 20, channels: ['metrics', 'alerts'] }, {
     metrics: hear,
-    alert: () => refreshAll(),
+    alert: (alert) => {
+      refreshAll();
+      for (const listener of alertListeners) listener(alert);
+    },
     state: (state) => {
       const back = state.name === 'open' && heardAt > 0;
       socket = state.name;

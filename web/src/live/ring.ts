@@ -19,6 +19,13 @@ export interface Columns {
   devices: Map<number, Float32Array>;
 }
 
+/** A column: its slot in the ring, or else its place in what the server kept. */
+interface Moment {
+  at: number;
+  slot: number | null;
+  place: number;
+}
+
 /**
  * Values of each device at each message of the stream; the oldest fall out. Where messages are
  * missing there is a column without values, so that no line is drawn over what nobody saw.
@@ -47,17 +54,40 @@ export class Ring {
     return this.#periodSeconds;
   }
 
-  push(message: StreamMetrics): void {
+  /** Takes a message; gives whether messages before it are missing. */
+  push(message: StreamMetrics): boolean {
     const at = Date.parse(message.timestamp) / 1000;
     const before = this.newest;
-    if (!Number.isFinite(at) || at <= before) return; // the same frame once more
-    if (before > 0) {
-      const passed = at - before;
-      if (passed > GAP_PERIODS * this.#periodSeconds) this.#open(before + this.#periodSeconds);
-      else this.#periodSeconds += 0.2 * (passed - this.#periodSeconds);
-    }
+    if (!Number.isFinite(at) || at <= before) return false; // the same frame once more
+    const missed = this.#openGap(at);
+    if (before > 0 && !missed) this.#periodSeconds += 0.2 * (at - before - this.#periodSeconds);
     const slot = this.#open(at);
     for (const device of message.devices) this.#put(slot, device);
+    return missed;
+  }
+
+  /**
+   * Takes what the server kept: moments that no message has told of, before the first one or in a
+   * gap. All metrics have the same times.
+   */
+  fill(past: ReadonlyMap<Metric, Columns>): void {
+    const own = this.#moments();
+    const moments = [...own, ...this.#unknown(own, past)].sort((a, b) => a.at - b.at)
+      .slice(-CAPACITY);
+    for (const columns of past.values()) for (const index of columns.devices.keys()) this.#columns(index);
+    const before = new Map([...this.#values].map(([index, columns]) =>
+      [index, columns.map((column) => column.slice())]));
+    this.#next = this.#size = 0;
+    for (const { at, slot, place } of moments) {
+      this.#openGap(at);
+      const to = this.#open(at);
+      for (const [index, columns] of this.#values) {
+        METRICS.forEach((metric, i) => {
+          columns[i]![to] = slot !== null ? before.get(index)![i]![slot]!
+            : past.get(metric)?.devices.get(index)?.[place] ?? Number.NaN;
+        });
+      }
+    }
   }
 
   /** Values of one metric from a moment to another, in seconds, edges in. */
@@ -77,6 +107,52 @@ export class Ring {
     return { times, devices };
   }
 
+  /** The moments of which values are here, in the order of time. */
+  #moments(): Moment[] {
+    const found: Moment[] = [];
+    for (let i = 0; i < this.#size; ++i) {
+      const slot = (this.#next + CAPACITY - this.#size + i) % CAPACITY;
+      const known = [...this.#values.values()].some((columns) =>
+        columns.some((column) => column[slot] === column[slot]));
+      if (known) found.push({ at: this.#times[slot]!, slot, place: -1 });
+    }
+    return found;
+  }
+
+  /** Those of `past` that tell something and are not among `own`. */
+  #unknown(own: readonly Moment[], past: ReadonlyMap<Metric, Columns>): Moment[] {
+    const times = [...past.values()][0]?.times ?? new Float64Array();
+    const near = 0.5 * this.#periodSeconds;
+    const found: Moment[] = [];
+    let next = 0;
+    times.forEach((at, place) => {
+      while (next < own.length && own[next]!.at < at - near) ++next;
+      if (next < own.length && own[next]!.at <= at + near) return;
+      const told = [...past.values()].some((columns) =>
+        [...columns.devices.values()].some((values) => values[place] === values[place]));
+      if (told) found.push({ at, slot: null, place });
+    });
+    return found;
+  }
+
+  /** Opens a column without values where something is missing before `at`; gives whether it is. */
+  #openGap(at: number): boolean {
+    const before = this.newest;
+    if (before === 0 || at - before <= GAP_PERIODS * this.#periodSeconds) return false;
+    this.#open(before + this.#periodSeconds);
+    return true;
+  }
+
+  #columns(index: number): Float32Array[] | null {
+    let columns = this.#values.get(index);
+    if (columns === undefined) {
+      if (this.#values.size >= MOST_DEVICES) return null;
+      columns = METRICS.map(() => new Float32Array(CAPACITY).fill(Number.NaN));
+      this.#values.set(index, columns);
+    }
+    return columns;
+  }
+
   #open(at: number): number {
     const slot = this.#next;
     this.#times[slot] = at;
@@ -89,12 +165,8 @@ export class Ring {
   }
 
   #put(slot: number, device: StreamMetrics['devices'][number]): void {
-    let columns = this.#values.get(device.index);
-    if (columns === undefined) {
-      if (this.#values.size >= MOST_DEVICES) return;
-      columns = METRICS.map(() => new Float32Array(CAPACITY).fill(Number.NaN));
-      this.#values.set(device.index, columns);
-    }
+    const columns = this.#columns(device.index);
+    if (columns === null) return;
     for (let i = 0; i < METRICS.length; ++i) {
       columns[i]![slot] = device[METRICS[i]!] ?? Number.NaN;
     }

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
+import { useState } from 'react';
 import type { Alert } from '@gpuvigil/client';
 import { moment, span, words } from '../base/format';
+import { useAlertPowers } from '../base/alerting';
 import { change, pageAddress, usePlace } from '../base/location';
+import { canNotify, notifies, switchNotify } from '../base/notify';
+import { saveCsv } from '../base/save';
 import { useAlerts } from '../base/server';
 import { useView } from '../base/view';
 import { Mark } from '../parts/icons';
 import { visible } from '../parts/kernel_name';
 import { Link } from '../parts/link';
+import { AlertActions } from '../parts/toasts';
 import { Empty, Skeleton, Trouble } from '../parts/value';
 
 const STATES = [['firing', 'Firing'], ['pending', 'Pending'], ['resolved', 'Resolved']] as const;
@@ -15,10 +20,11 @@ export function Alerts(): React.JSX.Element {
   const { query } = usePlace();
   const view = useView();
   const polled = useAlerts();
+  const powers = useAlertPowers();
   const severity = query.get('severity');
   const rows = (polled.data?.alerts ?? []).filter((alert) =>
     (severity !== 'critical' || alert.severity === 'critical') &&
-    (view.devices === null || view.devices.includes(alert.device)));
+    (view.devices === null || alert.device !== null && view.devices.includes(alert.device)));
   return (
     <>
       <h1>Alerts</h1>
@@ -29,8 +35,14 @@ export function Alerts(): React.JSX.Element {
           <button type="button" aria-pressed={severity === 'critical'}
             onClick={() => change({ severity: 'critical' })}>Critical</button>
         </div>
+        {powers.wouldAfterLogin && <span className="soft">Whoever may write can acknowledge and silence:{' '}
+          <a href="/login">log in</a></span>}
         {polled.data && <span className="soft">{polled.data.active_alerts} firing,{' '}
           {polled.data.total_alerts_today} began today (UTC)</span>}
+        <span className="fill" />
+        {canNotify() && <Desktop />}
+        {rows.length > 0 && <button type="button" onClick={() => saveCsv('alerts', csv(rows))}>
+          Save as CSV</button>}
       </div>
       <Trouble error={polled.error} at={polled.at} />
       {polled.data === null && polled.error === null && <Skeleton lines={6} />}
@@ -49,6 +61,20 @@ export function Alerts(): React.JSX.Element {
   );
 }
 
+const csv = (rows: readonly Alert[]) => [['began', 'ended', 'state', 'severity', 'rule', 'message',
+  'metric', 'worst', 'threshold', 'device', 'acknowledged'], ...rows.map((one) => [one.timestamp,
+  one.resolved_at, one.state, one.severity, one.rule, visible(one.message), one.metric, one.value,
+  one.threshold, one.device, String(one.acknowledged)])];
+
+function Desktop(): React.JSX.Element {
+  const [on, setOn] = useState(notifies);
+  return (
+    <label className="check"><input type="checkbox" checked={on} onChange={(event) =>
+      void switchNotify(event.target.checked).then(setOn)} />
+    Tell me on this desktop</label>
+  );
+}
+
 function Row({ alert }: { alert: Alert }): React.JSX.Element {
   const { query } = usePlace();
   const began = Date.parse(alert.timestamp);
@@ -62,8 +88,10 @@ function Row({ alert }: { alert: Alert }): React.JSX.Element {
         <p className="soft">{words(alert.metric)}: worst {Number(alert.value.toPrecision(5))}, threshold{' '}
           {alert.threshold}. Rule <span className="mono">{visible(alert.rule)}</span>
           {alert.acknowledged && ', acknowledged'}.</p>
+        {alert.state === 'firing' && <div className="line"><AlertActions alert={alert} /></div>}
       </div>
-      <Link to={pageAddress(`/devices/${alert.device}`, query)}>GPU {alert.device}</Link>
+      {alert.device === null ? <span className="soft">machine</span>
+        : <Link to={pageAddress(`/devices/${alert.device}`, query)}>GPU {alert.device}</Link>}
       <time dateTime={alert.timestamp} className="soft">{moment(began)}
         <small>{ended === null ? `for ${span((Date.now() - began) / 1000)}`
           : `lasted ${span((ended - began) / 1000)}`}</small></time>

@@ -11,6 +11,7 @@ import { Link } from '../parts/link';
 import { NoProcess } from '../parts/no_process';
 import { Empty, Missing, Skeleton, Trouble, Value } from '../parts/value';
 import { throttles } from './devices';
+import { DevicePast } from './device_past';
 import { Fact } from './kernel_drawer';
 import { Charts } from './overview';
 import { ProcessTable } from './processes';
@@ -43,6 +44,7 @@ export function DevicePage({ reference }: { reference: string }): React.JSX.Elem
         </li>)}</ul>}
       <Identity device={device} />
       <Charts devices={[device]} all={Math.max(all.length, 1)} />
+      <DevicePast uuid={device.uuid} />
       <Metrics device={device} />
       <Links device={device} />
       <ProcessesHere index={device.index} />

@@ -2,6 +2,7 @@
 import type { Device } from '@gpuvigil/client';
 import { celsius, exactPercent, megahertz, memoryOf, watts, words } from '../base/format';
 import { change, pageAddress, usePlace } from '../base/location';
+import { saveCsv } from '../base/save';
 import { usePoll } from '../base/poll';
 import { server, useStatus } from '../base/server';
 import { useView } from '../base/view';
@@ -39,7 +40,9 @@ export function Devices(): React.JSX.Element {
         {name}{key === sort && <span aria-hidden="true"> ↓</span>}</button></th>);
   return (
     <>
-      <h1>Devices</h1>
+      <div className="line"><h1>Devices</h1><span className="fill" />
+        {devices.length > 0 && <button type="button" onClick={() => saveCsv('devices', csv(devices))}>
+          Save as CSV</button>}</div>
       <Trouble error={status.error} at={status.at} />
       {status.data === null && status.error === null && <Skeleton lines={8} />}
       {status.data !== null && status.data.devices.length === 0 &&
@@ -58,6 +61,12 @@ export function Devices(): React.JSX.Element {
     </>
   );
 }
+
+const csv = (devices: readonly Device[]) => [['index', 'uuid', 'name', 'health', 'gpu_utilization',
+  'memory_used_mb', 'memory_total_mb', 'power_watts', 'temperature_celsius', 'sm_clock_mhz', 'source'],
+...devices.map((one) => [one.index, one.uuid, one.name, one.health, one.gpu_utilization,
+  one.memory.used_mb, one.memory.total_mb, one.power_watts, one.temperature_celsius, one.sm_clock_mhz,
+  one.source])];
 
 /** What slows a device down, without the word that it idles. */
 export function throttles(device: Device): React.ReactNode {

@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from 'react';
 import type { KernelDetail } from '@gpuvigil/client';
 import { Histogram } from '../charts/histogram';
 import { bytes, clock, count, duration, exactPercent, memory, moment } from '../base/format';
+import { useAlertPowers } from '../base/alerting';
 import { change, usePlace, pageAddress } from '../base/location';
 import { usePoll } from '../base/poll';
 import { server } from '../base/server';
@@ -10,7 +11,9 @@ import { Icon } from '../parts/icons';
 import { library, visible } from '../parts/kernel_name';
 import { Link } from '../parts/link';
 import { Spark } from '../parts/spark';
-import { copy, Missing, Skeleton, Trouble, Value } from '../parts/value';
+import { copy, copyLink, Missing, Skeleton, Trouble, Value } from '../parts/value';
+import { AlertFromThis } from './kernel_alert';
+import { Compare } from './kernel_compare';
 
 const SHOWN = 12;
 
@@ -25,22 +28,30 @@ export function KernelDrawer({ id, trend }:
   useEffect(() => {
     box.current?.focus({ preventScroll: true });
     const hear = (event: KeyboardEvent): void => {
-      if (event.key === 'Escape' && !(event.target instanceof HTMLDialogElement)) close();
+      if (event.key !== 'Escape' || event.defaultPrevented) return;
+      if (document.querySelector('dialog[open]') === null) close();
     };
     addEventListener('keydown', hear);
     return () => removeEventListener('keydown', hear);
   }, []);
   const kernel = polled.data;
+  const powers = useAlertPowers();
+  const [asks, setAsks] = useState(false);
   return (
     <aside className="drawer" ref={box} tabIndex={-1} aria-labelledby="drawer-title">
       <header>
         <h2 id="drawer-title">{kernel === null ? 'Kernel' : kindText(kernel)}</h2>
         <span className="fill" />
-        <button type="button" className="square" onClick={() => void copy(kernel?.name ?? '')}
+        {powers.rules && kernel !== null &&
+          <button type="button" onClick={() => setAsks(true)}>Alert from this</button>}
+        <button type="button" className="square" onClick={copyLink} aria-label="Copy a link to this kernel"
+          title="Copy a link"><Icon name="link" /></button>
+        <button type="button" className="square" title="Copy the name" onClick={() => void copy(kernel?.name ?? '')}
           aria-label="Copy the name"><Icon name="copy" /></button>
         <button type="button" className="square" onClick={close} aria-label="Close" title="Esc">
           <Icon name="close" /></button>
       </header>
+      {asks && kernel !== null && <AlertFromThis kernel={kernel} close={() => setAsks(false)} />}
       <Trouble error={polled.error} at={polled.at} />
       {kernel === null ? polled.error === null && <Skeleton lines={10} />
         : <Detail kernel={kernel} trend={trend} />}
@@ -84,6 +95,7 @@ function Detail({ kernel, trend }:
         <Fact name="p99">{duration(kernel.p99_time_ms)}</Fact>
         <Fact name="max">{duration(kernel.max_time_ms)}</Fact>
       </dl>
+      <Compare kernel={kernel} />
       <PerDevice kernel={kernel} />
       <PerProcess kernel={kernel} />
       <Shapes kernel={kernel} />

@@ -3,11 +3,12 @@ import { useCallback, useEffect, useRef, useState } from 'react';
 import type { Kernel } from '@gpuvigil/client';
 import { ago, count, duration, exactPercent, moment, span } from '../base/format';
 import { change, usePlace } from '../base/location';
+import { saveCsv } from '../base/save';
 import { usePoll } from '../base/poll';
 import { server } from '../base/server';
 import { useView, type View } from '../base/view';
 import { Icon } from '../parts/icons';
-import { KernelName } from '../parts/kernel_name';
+import { KernelName, visible } from '../parts/kernel_name';
 import { Spark } from '../parts/spark';
 import { Empty, Skeleton, Trouble } from '../parts/value';
 import { KernelDrawer } from './kernel_drawer';
@@ -169,6 +170,18 @@ function Nothing({ filter, view }: { filter: Filter; view: View }): React.JSX.El
     nobody tells of any. To see the kernels of a program that is not changed:</Empty>;
 }
 
+const MOST_SAVED = 1000;
+
+/** Saves the rows that match, as far as one answer takes them. */
+async function saveKernels(filter: Filter, view: View): Promise<void> {
+  const answer = await server.kernels({ ...pageQuery(filter, view, 0), limit: MOST_SAVED });
+  saveCsv('kernels', [['name', 'kind', 'share_percent', 'total_time_ms', 'calls', 'avg_time_ms',
+    'p50_time_ms', 'p95_time_ms', 'p99_time_ms', 'max_time_ms', 'devices', 'last_execution', 'id'],
+  ...answer.kernels.map((row) => [visible(row.name), row.kind, row.share_percent, row.total_time_ms,
+    row.total_calls, row.avg_time_ms, row.p50_time_ms, row.p95_time_ms, row.p99_time_ms,
+    row.max_time_ms, row.devices.join(' '), row.last_execution, row.id])]);
+}
+
 function Filters({ filter, view }: { filter: Filter; view: View }): React.JSX.Element {
   const [text, setText] = useState(filter.q);
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
@@ -201,6 +214,9 @@ function Filters({ filter, view }: { filter: Filter; view: View }): React.JSX.El
           <option value="window">Last {span(Math.min(view.seconds, MOST_SECONDS))}</option>
           <option value="all">Since the server began</option>
         </select></label>
+      <button type="button" onClick={() => void saveKernels(filter, view).catch(() => {
+        // The table itself says what is wrong with the server.
+      })}>Save as CSV</button>
     </div>
   );
 }

@@ -2,6 +2,7 @@
 import type { Process } from '@gpuvigil/client';
 import { count, duration, memory, percent, plural, span } from '../base/format';
 import { change, pageAddress, usePlace } from '../base/location';
+import { saveCsv } from '../base/save';
 import { usePoll } from '../base/poll';
 import { server } from '../base/server';
 import { useView } from '../base/view';
@@ -40,6 +41,8 @@ export function Processes(): React.JSX.Element {
             change({ sort: event.target.value === 'memory' ? null : event.target.value })}>
             {SORTS.map(([key, name]) => <option key={key} value={key}>By {name.toLowerCase()}</option>)}
           </select></label>
+        {rows.length > 0 && <button type="button" onClick={() => saveCsv('processes', csv(rows))}>
+          Save as CSV</button>}
       </div>
       <Trouble error={polled.error} at={polled.at} />
       {polled.data === null && polled.error === null && <Skeleton lines={8} />}
@@ -76,6 +79,14 @@ const total = (row: Process, read: (one: Process['devices'][number]) => number |
 const isIdle = (row: Process): boolean =>
   row.devices.some((one) => (one.memory_mb ?? 0) > 256) && row.devices.every((one) =>
     one.sm_utilization_percent === 0 && (one.total_calls ?? 0) === 0);
+
+const csv = (rows: readonly Process[]) => [['pid', 'name', 'command', 'user', 'namespace', 'pod',
+  'slurm_job', 'container', 'devices', 'memory_mb', 'kernel_time_ms', 'calls', 'started'],
+...rows.map((row) => [row.pid, row.name && visible(row.name), row.command && visible(row.command),
+  row.user, row.pod?.namespace ?? null, row.pod?.name ?? null, row.slurm?.job ?? null,
+  row.container?.id ?? null, row.devices.map((one) => one.device).join(' '),
+  total(row, (one) => one.memory_mb ?? one.allocated_mb), total(row, (one) => one.kernel_time_ms),
+  total(row, (one) => one.total_calls), row.started])];
 
 export function ProcessTable({ processes, only }:
   { processes: readonly Process[]; only: number | null }): React.JSX.Element {

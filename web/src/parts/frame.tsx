@@ -10,10 +10,15 @@ import { retryNow, ring, useLatest, useLink } from '../live/live';
 import { Icon, Mark, type IconName } from './icons';
 import { HELP, keysAreOn, PAGES, switchKeys, togglePause, useKeys } from './keys';
 import { Link } from './link';
+import { Palette } from './palette';
+import { RangeForm } from './range_form';
+import { Toasts } from './toasts';
+import { ViewNotice } from './view_notice';
 
 export function Frame({ children }: { children: React.ReactNode }): React.JSX.Element {
   const [help, setHelp] = useState(false);
-  useKeys(setHelp);
+  const [palette, setPalette] = useState(false);
+  useKeys(setHelp, setPalette);
   const { path, query } = usePlace();
   const tv = query.get('tv') === '1';
   const main = useRef<HTMLElement>(null);
@@ -30,10 +35,13 @@ export function Frame({ children }: { children: React.ReactNode }): React.JSX.El
       }}>Skip to the content</a>
       {!tv && <Rail active={page.path} />}
       <div className="column">
-        {!tv && <TopBar onHelp={() => setHelp(true)} />}
+        {!tv && <TopBar onHelp={() => setHelp(true)} onPalette={() => setPalette(true)} />}
         <Banners />
+        {!tv && <ViewNotice />}
         <main id="main" ref={main} tabIndex={-1}>{children}</main>
       </div>
+      {palette && <Palette close={() => setPalette(false)} showHelp={() => setHelp(true)} />}
+      <Toasts />
       {help && <Help close={() => setHelp(false)} />}
     </div>
   );
@@ -64,13 +72,15 @@ function Rail({ active }: { active: string }): React.JSX.Element {
   );
 }
 
-function TopBar({ onHelp }: { onHelp: () => void }): React.JSX.Element {
+function TopBar({ onHelp, onPalette }: { onHelp: () => void; onPalette: () => void }): React.JSX.Element {
   const theme = useTheme();
   return (
     <header className="topbar">
       <TimeControl />
       <DeviceChoice />
       <span className="fill" />
+      <button type="button" className="square" onClick={onPalette} aria-label="Go and do"
+        title="Go and do (Ctrl+K)"><Icon name="search" /></button>
       <Pill />
       <button type="button" className="square" onClick={toggleTheme}
         aria-label={theme === 'dark' ? 'Light colours' : 'Dark colours'} title="Dark or light (t)">
@@ -104,6 +114,7 @@ function TimeControl(): React.JSX.Element {
           <button key={one.name} type="button" onClick={() => showWindow(one.name)}
             aria-pressed={view.mode !== 'range' && view.window === one.name}>{one.name}</button>))}
       </div>
+      <RangeForm />
     </div>
   );
 }

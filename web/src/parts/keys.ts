@@ -19,6 +19,7 @@ export const PAGES: readonly { key: string; path: string; name: string }[] = [
 
 export const HELP: readonly [string, string][] = [
   ['?', 'This help'],
+  ['Ctrl K', 'Pages, devices, kernels and actions by a few letters'],
   ['g then o d k p a s', 'Go to Overview, Devices, Kernels, Processes, Alerts, System'],
   ['Space', 'Pause, and go on'],
   ['0', 'Back to live and to all devices'],
@@ -27,6 +28,7 @@ export const HELP: readonly [string, string][] = [
   ['Enter', 'Open the row'],
   ['[ ]', 'Previous and next in the drawer'],
   ['Esc', 'Close'],
+  ['F8', 'To the alerts that begin or end'],
   ['Shift 1 … 9', 'Choose the first to the ninth device, or not'],
   ['t', 'Dark or light'],
   ['← → in a chart', 'Move the cursor; with Shift choose a range, Enter shows it'],
@@ -64,11 +66,17 @@ const typing = (target: EventTarget | null): boolean =>
   target instanceof HTMLElement && target.matches('input, textarea, select, [contenteditable]');
 
 /** Listens to keys that hold on every page. */
-export function useKeys(showHelp: (show: (before: boolean) => boolean) => void): void {
+export function useKeys(showHelp: (show: (before: boolean) => boolean) => void,
+  showPalette: (show: boolean) => void): void {
   useEffect(() => {
     let leader = Number.NEGATIVE_INFINITY;
     const hear = (event: KeyboardEvent): void => {
+      if ((event.ctrlKey || event.metaKey) && event.key === 'k') {
+        event.preventDefault(); // the browser's own search
+        showPalette(true);
+      }
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+      if (document.querySelector('dialog[open]') !== null && event.key !== '?') return;
       if (event.key === 'Escape') {
         showHelp(() => false);
         return;
@@ -102,5 +110,5 @@ export function useKeys(showHelp: (show: (before: boolean) => boolean) => void):
     };
     addEventListener('keydown', hear);
     return () => removeEventListener('keydown', hear);
-  }, [showHelp]);
+  }, [showHelp, showPalette]);
 }

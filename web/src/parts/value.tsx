@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-
+import { lastingAddress } from '../live/lasting';
 export interface ValueProps {
   value: number | null | undefined;
   format: (value: number) => string;
@@ -63,6 +63,9 @@ export async function copy(text: string): Promise<void> {
     // Not over plain HTTP from elsewhere: the text can be selected.
   }
 }
+
+/** Copies the address of what is shown; what is live becomes the time that it is. */
+export const copyLink = (): void => void copy(new URL(lastingAddress(), location.origin).href);
 
 /** What could not be asked: since when what stands there is old. */
 export function Trouble({ error, at }: { error: Error | null; at: number }) {
