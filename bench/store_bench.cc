@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // What history costs: bytes and CPU a sample, and how long a row takes, sealing included.
-//   store_bench [HOURS [FILE]]   24 hours of 8 devices with 16 metrics; FILE is store_bench.db
+//   store_bench [HOURS [FILE [EXPORT]]]   24 hours of 8 devices with 16 metrics; FILE is
+//   store_bench.db; the same samples go to EXPORT.json and EXPORT.om for history_bench.py, which
+//   gives them to other engines
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -71,6 +76,58 @@ class Machine {
   double energy_ = 0;
 };
 
+/// The samples for other engines: JSON lines of an hour of a series each, and OpenMetrics.
+class Export {
+ public:
+  explicit Export(const std::string& path)
+      : json_(std::fopen((path + ".json").c_str(), "w")),
+        text_(std::fopen((path + ".om").c_str(), "w")) {}
+  Export(const Export&) = delete;
+  Export& operator=(const Export&) = delete;
+  ~Export() {
+    write_hour();
+    if (text_ != nullptr) std::fputs("# EOF\n", text_);
+    for (std::FILE* file : {json_, text_}) {
+      if (file != nullptr) std::fclose(file);
+    }
+  }
+
+  void add(std::size_t device, const HistoryRow& row) {
+    for (std::size_t m = 0; m < kMetricsUsed; ++m) {
+      values_[device * kMetricsUsed + m].push_back(row.values[device * kMetrics.size() + m]);
+    }
+    if (device + 1 < kDevices) return;
+    times_.push_back(to_unix_ns(row.at) / 1'000'000'000);
+    if (times_.size() == 3600) write_hour();
+  }
+
+ private:
+  void write_hour() {
+    if (json_ == nullptr || text_ == nullptr || times_.empty()) return;
+    // OpenMetrics wants all of a series together; an hour at a time they still ascend.
+    for (std::size_t s = 0; s < values_.size(); ++s) {
+      const std::string_view name = kMetrics[s % kMetricsUsed].name;
+      const std::size_t device = s / kMetricsUsed;
+      fmt::print(json_, R"({{"metric":{{"__name__":"{}","device":"GPU-{}"}},"values":[{}],)", name,
+                 device, fmt::join(values_[s], ","));
+      fmt::print(json_, R"("timestamps":[{}000]}})", fmt::join(times_, "000,"));
+      std::fputc('\n', json_);
+      for (std::size_t i = 0; i < times_.size(); ++i) {
+        fmt::print(text_, "{}{{device=\"GPU-{}\"}} {} {}\n", name, device, values_[s][i],
+                   times_[i]);
+      }
+      values_[s].clear();
+    }
+    times_.clear();
+  }
+
+  std::FILE* json_;
+  std::FILE* text_;
+  std::vector<std::int64_t> times_;
+  std::vector<std::vector<double>> values_ =
+      std::vector<std::vector<double>>(kDevices * kMetricsUsed);
+};
+
 double percentile(std::vector<double>& values, double q) {
   const auto at =
       values.begin() + static_cast<std::ptrdiff_t>(q * static_cast<double>(values.size() - 1));
@@ -127,7 +184,7 @@ void report_times(std::vector<double>& cpu, std::vector<double>& wall) {
   }
 }
 
-int run(std::int64_t hours, const std::string& path) {
+int run(std::int64_t hours, const std::string& path, const std::string& export_to) {
   for (const char* suffix : {"", "-wal", "-shm", ".lock"}) ::unlink((path + suffix).c_str());
   HistoryOptions options{.path = path, .limits = {}};
   options.limits.ballast_bytes = 0;
@@ -146,12 +203,15 @@ int run(std::int64_t hours, const std::string& path) {
   }
   row.values.assign(kDevices * kMetrics.size(), absent_value());
   const std::int64_t rows = hours * 3600;
+  std::optional<Export> exported;
+  if (!export_to.empty()) exported.emplace(export_to);
   std::vector<double> wall;
   std::vector<double> cpu;
   for (std::int64_t s = 0; s < rows; ++s) {
     row.at = kStart + std::chrono::seconds(s);
     for (std::size_t d = 0; d < kDevices; ++d) {
       machines[d].write(s, row.values.data() + d * kMetrics.size());
+      if (exported) exported->add(d, row);
     }
     const double wall_began = seconds_of(CLOCK_MONOTONIC);
     const double cpu_began = seconds_of(CLOCK_THREAD_CPUTIME_ID);
@@ -159,6 +219,7 @@ int run(std::int64_t hours, const std::string& path) {
     cpu.push_back(seconds_of(CLOCK_THREAD_CPUTIME_ID) - cpu_began);
     wall.push_back(seconds_of(CLOCK_MONOTONIC) - wall_began);
   }
+  exported.reset();
   report_sizes(**writer, path, rows, cpu);
   report_times(cpu, wall);
   const Timestamp end = kStart + std::chrono::seconds(rows);
@@ -184,5 +245,6 @@ int run(std::int64_t hours, const std::string& path) {
 
 int main(int argc, char** argv) {
   const std::int64_t hours = argc > 1 ? std::strtol(argv[1], nullptr, 10) : 24;
-  return gpuvigil::run(std::max<std::int64_t>(hours, 1), argc > 2 ? argv[2] : "store_bench.db");
+  return gpuvigil::run(std::max<std::int64_t>(hours, 1), argc > 2 ? argv[2] : "store_bench.db",
+                       argc > 3 ? argv[3] : "");
 }

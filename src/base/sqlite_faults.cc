@@ -3,6 +3,8 @@
 
 #if defined(GPUVIGIL_FAILPOINTS)
 
+#include <atomic>
+#include <csignal>
 #include <mutex>
 
 #include <sqlite3.h>
@@ -26,8 +28,17 @@ sqlite3_vfs* below() {
   return sqlite3_vfs_find(nullptr);
 }
 
+/// True for the one operation that a test has chosen.
+bool fails_once() {
+  static std::atomic<bool> spent{false};
+  if (failpoint("sqlite.io_once")) return !spent.exchange(true);
+  spent = false;
+  return false;
+}
+
 bool fails() {
-  return failpoint("sqlite.io");
+  if (failpoint("sqlite.kill")) ::raise(SIGKILL);
+  return failpoint("sqlite.io") || fails_once();
 }
 
 int close_file(sqlite3_file* file) {

@@ -4,8 +4,10 @@
 namespace gpuvigil {
 
 /// The name under which SQLite opens files: in a development build one whose reads, writes, syncs
-/// and the like fail where a test has armed the failpoint "sqlite.io" (an I/O error) or
-/// "sqlite.full" (writes alone: no room); otherwise null, SQLite's own.
+/// and the like fail where a test has armed a failpoint; otherwise null, SQLite's own.
+///
+///   sqlite.io        an I/O error         sqlite.full   writes alone: no room
+///   sqlite.io_once   the same error, once sqlite.kill   the process is killed in the middle
 ///
 /// Threading: safe from any thread.
 #if defined(GPUVIGIL_FAILPOINTS)
