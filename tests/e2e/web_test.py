@@ -3,6 +3,7 @@
 function of web/journeys.mjs; what a journey wants done to its server, it says on a line."""
 import contextlib
 import gzip
+import itertools
 import json
 import os
 import pathlib
@@ -12,6 +13,7 @@ import tempfile
 import threading
 import time
 import unittest
+import urllib.parse
 
 from harness import DATA, ROOT, SANITIZED, Server, wait_for
 from web_kit import CHROMIUM, SCRIPTS, TREE, post, token
@@ -175,6 +177,25 @@ class WebTest(Journeys):
                 {"name": name, "duration_ms": 100000 + i} for i, name in enumerate(names)]},
                 token("ingest"))
             self.journey("hostile", server, names=len(names))
+
+    def test_five_hundred_names_of_strangers_are_only_text_on_every_page(self):
+        kept = json.loads((SCRIPTS / "hostile_names.json").read_text())
+        pairs = itertools.islice(((a + b)[:4000] for a in kept for b in kept if a != b), 466)
+        names = list(dict.fromkeys([*kept, *pairs]))
+        self.assertGreaterEqual(len(names), 500)
+        with Server() as server:
+            post(server, "/api/v1/gpu/executions", {"executions": [
+                {"name": name, "duration_ms": 100 + i} for i, name in enumerate(names)]},
+                token("ingest"))
+            rows = server.json("/api/v1/gpu/kernels", limit=1000, kind="all")["kernels"]
+            self.journey("strangers", server, names=[row["name"] for row in rows],
+                         pages=["/", "/devices", f"/devices/{urllib.parse.quote(kept[1], safe='')}",
+                                "/kernels", "/processes", "/alerts", "/explore", "/timeline",
+                                "/system", "/login"])
+
+    def test_twelve_tasks_need_no_pointer(self):
+        with Server("--demo") as server:
+            self.journey("tasks", server)
 
     def test_it_comes_back_when_the_server_does(self):
         servers = [Server("--demo")]
