@@ -23,6 +23,7 @@ if OPENCL_PROBE:
     from opencl_kit import Probe
 
 LIMIT = 240  # seconds of a journey
+LONG_LIMIT = 1500
 SCRIPT_BYTES = 180_000
 ALL_BYTES = 450_000
 DEVICES = 64
@@ -121,7 +122,7 @@ class Journeys(unittest.TestCase):
             process = subprocess.Popen(
                 ["node", "--no-warnings", str(SCRIPTS / "journeys.mjs"), name], text=True,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=environment)
-            killer = threading.Timer(LIMIT, process.kill)
+            killer = threading.Timer(LONG_LIMIT if name == "budget" else LIMIT, process.kill)
             killer.start()
             try:
                 for line in process.stdout:
@@ -130,7 +131,7 @@ class Journeys(unittest.TestCase):
                         (orders or {})[line.split()[1]]()
                         process.stdin.write("done\n")
                         process.stdin.flush()
-                code = process.wait(timeout=LIMIT)
+                code = process.wait(timeout=LONG_LIMIT)
             finally:
                 killer.cancel()
                 process.kill()
@@ -147,6 +148,12 @@ class AuditTest(Journeys):
     def test_axe_finds_nothing_at_any_width_in_any_theme(self):
         with Server("--demo") as server:
             self.journey("audit", server)
+
+
+class BudgetTest(Journeys):
+    def test_eight_hours_of_sixty_four_devices_stay_small_and_quick(self):
+        with Server() as server, Reporter(server, token("ingest")):
+            self.journey("budget", server, hours=int(os.environ.get("GPUVIGIL_HOURS", "8")))
 
 
 class WebTest(Journeys):

@@ -3,6 +3,7 @@
 // "please WORD" asks the caller to do something to the server; it answers with a line.
 import assert from 'node:assert/strict';
 import { audit, clean, config, launch, live, open, painted, please, query, rows, visit } from './kit.mjs';
+import { budget } from './budget.mjs';
 import { far } from './far.mjs';
 import { past } from './past.mjs';
 import { work } from './work.mjs';
@@ -11,6 +12,7 @@ const PAGES = ['/', '/kernels', '/devices', '/devices/0', '/processes', '/alerts
   '/system'];
 
 const journeys = {
+  ...budget,
   ...far,
   ...past,
   ...work,
