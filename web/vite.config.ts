@@ -19,8 +19,8 @@ export default defineConfig({
     modulePreload: false,
     rollupOptions: {
       output: {
-        inlineDynamicImports: true,
         entryFileNames: 'assets/app.js',
+        chunkFileNames: 'assets/more.js', // there is one: src/pages/more.ts
         assetFileNames: (asset) =>
           asset.names.some((name) => name.includes('inter-latin-wght-normal'))
             ? 'assets/inter.woff2' : 'assets/app[extname]',

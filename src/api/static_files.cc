@@ -19,6 +19,8 @@ extern const char gpuvigil_embedded_web_html[];
 extern const char gpuvigil_embedded_web_html_end[];
 extern const char gpuvigil_embedded_web_js[];
 extern const char gpuvigil_embedded_web_js_end[];
+extern const char gpuvigil_embedded_web_more_js[];
+extern const char gpuvigil_embedded_web_more_js_end[];
 extern const char gpuvigil_embedded_web_css[];
 extern const char gpuvigil_embedded_web_css_end[];
 extern const char gpuvigil_embedded_web_font[];
@@ -81,6 +83,10 @@ std::vector<Packed> packed_files() {
        kJs,
        kDashboardPolicy,
        {gpuvigil_embedded_web_js, gpuvigil_embedded_web_js_end}},
+      {"/assets/more.js",
+       kJs,
+       kDashboardPolicy,
+       {gpuvigil_embedded_web_more_js, gpuvigil_embedded_web_more_js_end}},
       {"/assets/app.css",
        kCss,
        kDashboardPolicy,

@@ -3,50 +3,31 @@
 function of web/journeys.mjs; what a journey wants done to its server, it says on a line."""
 import contextlib
 import gzip
+import itertools
 import json
 import os
 import pathlib
-import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 import unittest
-import urllib.request
+import urllib.parse
 
-from harness import DATA, ROOT, SANITIZED, Server, run, wait_for
+from harness import DATA, ROOT, SANITIZED, Server, wait_for
+from web_kit import CHROMIUM, SCRIPTS, TREE, post, token
 
-TREE = ROOT / "build/web/tree"
-CHROMIUM = shutil.which("chromium")
-SCRIPTS = pathlib.Path(__file__).resolve().parent / "web"
+OPENCL_PROBE = os.environ.get("GPUVIGIL_OPENCL_PROBE")
+if OPENCL_PROBE:
+    from opencl_kit import Probe
+
 LIMIT = 240  # seconds of a journey
+LONG_LIMIT = 1500
 SCRIPT_BYTES = 180_000
 ALL_BYTES = 450_000
 DEVICES = 64
 RECORDING = "kineto/tl_h100_timesformer.json.gz"
-
-for there, what in ((CHROMIUM, "chromium is not installed"),
-                    (shutil.which("node"), "node is not installed"),
-                    ((TREE / "web/node_modules/playwright-core").is_dir(),
-                     f"the dashboard has not been built into {TREE.relative_to(ROOT)}")):
-    if not there:
-        print(f"skipped: {what}; tools/bootstrap run test and a build bring it")
-        sys.exit(77)
-
-
-def token(scope):
-    code, out, errors = run("token", "create", "--scope", scope)
-    assert code == 0, errors
-    return out.split()[0]
-
-
-def post(server, path, body, bearer):
-    request = urllib.request.Request(server.url + path, json.dumps(body).encode(), {
-        "Content-Type": "application/json", "Authorization": f"Bearer {bearer}"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.loads(answer.read())
 
 
 class Reporter:
@@ -131,7 +112,7 @@ class Line:
         self.cut()
 
 
-class WebTest(unittest.TestCase):
+class Journeys(unittest.TestCase):
     def journey(self, name, server, orders=None, **config):
         """Runs one; `orders` are what it may ask for, by name. Gives what it printed."""
         environment = {**os.environ, "GPUVIGIL_WEB_TREE": str(TREE), "GPUVIGIL_CHROMIUM": CHROMIUM,
@@ -141,7 +122,7 @@ class WebTest(unittest.TestCase):
             process = subprocess.Popen(
                 ["node", "--no-warnings", str(SCRIPTS / "journeys.mjs"), name], text=True,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=environment)
-            killer = threading.Timer(LIMIT, process.kill)
+            killer = threading.Timer(LONG_LIMIT if name == "budget" else LIMIT, process.kill)
             killer.start()
             try:
                 for line in process.stdout:
@@ -150,7 +131,7 @@ class WebTest(unittest.TestCase):
                         (orders or {})[line.split()[1]]()
                         process.stdin.write("done\n")
                         process.stdin.flush()
-                code = process.wait(timeout=LIMIT)
+                code = process.wait(timeout=LONG_LIMIT)
             finally:
                 killer.cancel()
                 process.kill()
@@ -162,6 +143,20 @@ class WebTest(unittest.TestCase):
         print("".join(said), end="", flush=True)
         return "".join(said)
 
+
+class AuditTest(Journeys):
+    def test_axe_finds_nothing_at_any_width_in_any_theme(self):
+        with Server("--demo") as server:
+            self.journey("audit", server)
+
+
+class BudgetTest(Journeys):
+    def test_eight_hours_of_sixty_four_devices_stay_small_and_quick(self):
+        with Server() as server, Reporter(server, token("ingest")):
+            self.journey("budget", server, hours=int(os.environ.get("GPUVIGIL_HOURS", "8")))
+
+
+class WebTest(Journeys):
     def test_overview_is_live_at_once_and_marked_as_a_demo(self):
         with Server("--demo") as server:
             self.journey("overview", server, sanitized=SANITIZED)
@@ -189,6 +184,25 @@ class WebTest(unittest.TestCase):
                 {"name": name, "duration_ms": 100000 + i} for i, name in enumerate(names)]},
                 token("ingest"))
             self.journey("hostile", server, names=len(names))
+
+    def test_five_hundred_names_of_strangers_are_only_text_on_every_page(self):
+        kept = json.loads((SCRIPTS / "hostile_names.json").read_text())
+        pairs = itertools.islice(((a + b)[:4000] for a in kept for b in kept if a != b), 466)
+        names = list(dict.fromkeys([*kept, *pairs]))
+        self.assertGreaterEqual(len(names), 500)
+        with Server() as server:
+            post(server, "/api/v1/gpu/executions", {"executions": [
+                {"name": name, "duration_ms": 100 + i} for i, name in enumerate(names)]},
+                token("ingest"))
+            rows = server.json("/api/v1/gpu/kernels", limit=1000, kind="all")["kernels"]
+            self.journey("strangers", server, names=[row["name"] for row in rows],
+                         pages=["/", "/devices", f"/devices/{urllib.parse.quote(kept[1], safe='')}",
+                                "/kernels", "/processes", "/alerts", "/explore", "/timeline",
+                                "/system", "/login"])
+
+    def test_twelve_tasks_need_no_pointer(self):
+        with Server("--demo") as server:
+            self.journey("tasks", server)
 
     def test_it_comes_back_when_the_server_does(self):
         servers = [Server("--demo")]
@@ -274,6 +288,29 @@ class WebTest(unittest.TestCase):
                 token("ingest"))
             self.journey("files", server)
 
+    def test_any_metric_is_explored_and_compared(self):
+        with Server("--demo") as server:
+            self.journey("explore", server)
+
+    def test_single_executions_are_looked_at_one_by_one(self):
+        with Server("--demo") as server:
+            self.journey("timeline", server)
+
+    @unittest.skipUnless(OPENCL_PROBE, "no program that uses OpenCL")
+    def test_a_running_process_is_traced_from_the_page(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "agent.sock"
+            with Server("--socket", str(path)) as server, Probe(path, "plain", 200) as probe:
+                wait_for(lambda: any("agents.attached" in line for line in server.log), "attach")
+
+                def launch():
+                    maps = pathlib.Path(f"/proc/{probe.process.pid}/maps")
+                    wait_for(lambda: "memfd:trace:gpuvigil" in maps.read_text(), "it to begin")
+                    probe.ask("again")
+                    probe.said()
+                self.journey("tracing", server, {"launch": launch}, token=token("write"))
+                self.assertEqual(probe.end(), 0)
+
     def test_a_server_that_wants_a_token_gets_one(self):
         with Server("--demo", "--auth", "token") as server:
             said = self.journey("login", server, token=token("read"))
@@ -295,10 +332,6 @@ class WebTest(unittest.TestCase):
         with Server() as server, Reporter(server, token("ingest")):
             self.journey("many", server, devices=DEVICES)
 
-    def test_axe_finds_nothing_at_any_width_in_any_theme(self):
-        with Server("--demo") as server:
-            self.journey("audit", server)
-
     def test_all_it_loads_is_small(self):
         sizes = {}
         for file in sorted((ROOT / "build/web/dist").rglob("*")):
@@ -308,7 +341,7 @@ class WebTest(unittest.TestCase):
         self.assertLessEqual(sizes["app.js"], SCRIPT_BYTES)
         self.assertLessEqual(sum(sizes.values()), ALL_BYTES)
         # Nothing is there beside what the server gives.
-        self.assertEqual(set(sizes), {"index.html", "app.js", "app.css", "inter.woff2"})
+        self.assertEqual(set(sizes), {"index.html", "app.js", "more.js", "app.css", "inter.woff2"})
 
     def test_its_sources_never_make_html_or_code_of_text(self):
         for folder in ("web/src", "clients/typescript/src"):

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import { Component, useEffect } from 'react';
+import { Component, lazy, Suspense, useEffect } from 'react';
 import { go, pageAddress, placeNow, usePlace } from './base/location';
 import { whenUnauthorized } from './base/poll';
 import { startLive, stopLive } from './live/live';
 import { Frame } from './parts/frame';
 import { Link } from './parts/link';
-import { Empty } from './parts/value';
+import { Empty, Skeleton } from './parts/value';
 import { Alerts } from './pages/alerts';
 import { DevicePage } from './pages/device';
 import { Devices } from './pages/devices';
@@ -15,13 +15,16 @@ import { Overview } from './pages/overview';
 import { Processes } from './pages/processes';
 import { SystemPage } from './pages/system';
 
-const PAGES: Record<string, () => React.JSX.Element> = {
+const more = () => import('./pages/more');
+const PAGES: Record<string, React.ComponentType> = {
   '/': Overview,
   '/devices': Devices,
   '/kernels': Kernels,
   '/processes': Processes,
   '/alerts': Alerts,
   '/system': SystemPage,
+  '/explore': lazy(() => more().then(({ Explore }) => ({ default: Explore }))),
+  '/timeline': lazy(() => more().then(({ Timeline }) => ({ default: Timeline }))),
 };
 
 function decoded(text: string): string {
@@ -70,5 +73,6 @@ export function App(): React.JSX.Element {
     return stopLive;
   }, [login]);
   if (login) return <Guard><Login /></Guard>;
-  return <Frame><Guard key={path}><Page path={path} /></Guard></Frame>;
+  return <Frame><Guard key={path}>
+    <Suspense fallback={<><h1>…</h1><Skeleton lines={10} /></>}><Page path={path} /></Suspense></Guard></Frame>;
 }

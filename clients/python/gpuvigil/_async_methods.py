@@ -528,6 +528,20 @@ class AsyncMethods:
         """
         return cast(str, await self._call(op.GET_ALERTS_PAGE))
 
+    async def explore_page(self) -> str:
+        """The dashboard: any metric over time.
+
+        GET /explore. Needs no token.
+        """
+        return cast(str, await self._call(op.GET_EXPLORE_PAGE))
+
+    async def timeline_page(self) -> str:
+        """The dashboard: single executions.
+
+        GET /timeline. Needs no token.
+        """
+        return cast(str, await self._call(op.GET_TIMELINE_PAGE))
+
     async def system_page(self) -> str:
         """The dashboard: the server itself.
 
@@ -548,6 +562,13 @@ class AsyncMethods:
         GET /assets/app.js. Needs no token.
         """
         return cast(str, await self._call(op.GET_DASHBOARD_SCRIPT))
+
+    async def dashboard_later_script(self) -> str:
+        """Pages that come when somebody goes there.
+
+        GET /assets/more.js. Needs no token.
+        """
+        return cast(str, await self._call(op.GET_DASHBOARD_LATER_SCRIPT))
 
     async def dashboard_style(self) -> str:
         """Its style.

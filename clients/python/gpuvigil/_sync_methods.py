@@ -522,6 +522,20 @@ class SyncMethods:
         """
         return cast(str, self._call(op.GET_ALERTS_PAGE))
 
+    def explore_page(self) -> str:
+        """The dashboard: any metric over time.
+
+        GET /explore. Needs no token.
+        """
+        return cast(str, self._call(op.GET_EXPLORE_PAGE))
+
+    def timeline_page(self) -> str:
+        """The dashboard: single executions.
+
+        GET /timeline. Needs no token.
+        """
+        return cast(str, self._call(op.GET_TIMELINE_PAGE))
+
     def system_page(self) -> str:
         """The dashboard: the server itself.
 
@@ -542,6 +556,13 @@ class SyncMethods:
         GET /assets/app.js. Needs no token.
         """
         return cast(str, self._call(op.GET_DASHBOARD_SCRIPT))
+
+    def dashboard_later_script(self) -> str:
+        """Pages that come when somebody goes there.
+
+        GET /assets/more.js. Needs no token.
+        """
+        return cast(str, self._call(op.GET_DASHBOARD_LATER_SCRIPT))
 
     def dashboard_style(self) -> str:
         """Its style.

@@ -3,12 +3,17 @@
 // "please WORD" asks the caller to do something to the server; it answers with a line.
 import assert from 'node:assert/strict';
 import { audit, clean, config, launch, live, open, painted, please, query, rows, visit } from './kit.mjs';
+import { budget } from './budget.mjs';
+import { far } from './far.mjs';
 import { past } from './past.mjs';
 import { work } from './work.mjs';
 
-const PAGES = ['/', '/kernels', '/devices', '/devices/0', '/processes', '/alerts', '/system'];
+const PAGES = ['/', '/kernels', '/devices', '/devices/0', '/processes', '/alerts', '/explore', '/timeline',
+  '/system'];
 
 const journeys = {
+  ...budget,
+  ...far,
   ...past,
   ...work,
 
@@ -326,6 +331,7 @@ const journeys = {
             await rows(seen.page).first().click();
             await seen.page.locator('.histogram rect').first().waitFor();
           }
+          await seen.page.waitForFunction(() => document.querySelector('.skeleton') === null);
           const found = await audit(seen.page);
           assert.deepEqual(found, [], `${path} at ${width} px, ${theme}`);
           audits += 1;

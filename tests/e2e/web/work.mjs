@@ -113,4 +113,143 @@ export const work = {
     }
     await clean(seen);
   },
+
+  /** Twelve tasks without a pointer. Each begins where the one before has ended. */
+  async tasks(browser) {
+    const seen = await visit(browser, '/');
+    const { page } = seen;
+    const keys = page.keyboard;
+    const press = async (...all) => {
+      for (const key of all) await keys.press(key);
+    };
+    /** Goes on with Tab until something has the focus, as who sees no pointer does. */
+    const tabTo = async (what) => {
+      for (let i = 0; i < 120; ++i) {
+        if (await page.evaluate((text) => {
+          const at = document.activeElement;
+          return at.matches('a, button, summary, input, select, [tabindex="0"]') &&
+            (at.getAttribute('aria-label') ?? at.closest('label')?.textContent ?? at.textContent)
+              .includes(text);
+        }, what)) return;
+        await keys.press('Tab');
+      }
+      assert.fail(`Tab does not come to ${what}`);
+    };
+    await live(page);
+    // 1. Past the frame, into the content.
+    await press('Tab');
+    await page.getByText('Skip to the content').waitFor();
+    await press('Enter');
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'main');
+    // 2. Another span of time.
+    await page.evaluate(() => document.activeElement.blur());
+    await tabTo('15m');
+    await press('Enter');
+    assert.equal(query(page, 'w'), '15m');
+    // 3. One device, out of the menu.
+    await tabTo('All 4 GPUs');
+    await press('Enter');
+    await tabTo('2 gpuvigil demo GPU');
+    await press('Escape', 'Shift+Digit3');
+    assert.equal(query(page, 'device'), '2');
+    // 4. All of them, live.
+    await press('0');
+    assert.equal(query(page, 'device'), null);
+    // 5. What a chart says at a moment.
+    await tabTo('Power over time');
+    await press('ArrowLeft', 'ArrowLeft');
+    await page.waitForFunction(() => /\d\d:\d\d:\d\d/.test([...document.querySelectorAll('.chart')]
+      .find((one) => one.textContent.includes('Power')).querySelector('.readout time').textContent));
+    // 6. A range of it, and out again.
+    await press('Shift+ArrowLeft', 'Shift+ArrowLeft', 'Shift+ArrowLeft', 'Enter');
+    await page.getByText(/Range of \d+ s/).waitFor();
+    await press('0');
+    // 7. Its values as a file.
+    await tabTo('Power: save or share');
+    await press('Enter');
+    await tabTo('Save as CSV');
+    assert.equal((await saved(page, () => press('Enter'))).name, 'gpuvigil-power.csv');
+    // 8. The slowest kernel: the page, the order, the row.
+    await press('g', 'k');
+    await rows(page).nth(5).waitFor();
+    await tabTo('p99');
+    await press('Enter');
+    assert.equal(query(page, 'sort'), 'p99_time');
+    await page.evaluate(() => document.activeElement.blur());
+    await press('j', 'k', 'Enter');
+    await page.locator('.drawer .histogram rect').first().waitFor();
+    // 9. The next one, compared with a longer time before; and back.
+    const first = query(page, 'k');
+    await press(']');
+    await page.waitForFunction((k) => new URL(location.href).searchParams.get('k') !== k, first);
+    await press('Escape');
+    await page.locator('.drawer').waitFor({ state: 'detached' });
+    // 10. A kernel by its name.
+    await press('/');
+    await keys.type('NCCL');
+    await page.waitForFunction(() => document.querySelectorAll('.rows .row').length === 1);
+    // 11. A device by a few letters.
+    await press('Control+k');
+    await keys.type('gpu 3');
+    await page.getByRole('option', { selected: true }).getByText('GPU 3').waitFor();
+    await press('Enter');
+    await page.getByRole('heading', { name: 'GPU 3' }).waitFor();
+    // 12. A metric beside what was before.
+    await press('g', 'e');
+    await page.locator('.explored .plot').waitFor();
+    await tabTo('Add a metric');
+    await keys.type('power');
+    await press('Enter');
+    await page.waitForFunction(() => document.querySelectorAll('.explored .plot').length === 2);
+    await clean(seen);
+  },
+
+  /** Names of strangers, wherever a name can come from, and in every parameter of every page. */
+  async strangers(browser) {
+    const seen = await visit(browser, '/kernels?time=all&kind=all');
+    const { page } = seen;
+    await rows(page).nth(20).waitFor();
+    const foreign = () => page.evaluate(() => document.querySelectorAll(
+      'iframe, base, math, details[ontoggle], [onerror], [onload], [onfocus], script:not([src]), ' +
+      'a[href^="javascript"], link[href*="evil"], img').length);
+    const shown = new Set();
+    while (shown.size < config.names.length) {
+      const found = await page.evaluate(() => [...document.querySelectorAll('.rows .row')]
+        .filter((row) => row.querySelector('.kernel-name') !== null)
+        .map((row) => Number(row.getAttribute('aria-rowindex')) - 2));
+      for (const index of found) shown.add(index);
+      await page.evaluate((top) => { document.querySelector('.rows').scrollTop = top; },
+        (Math.max(...shown) - 2) * 32);
+      await page.waitForFunction((last) => [...document.querySelectorAll('.rows .row')].some((row) =>
+        Number(row.getAttribute('aria-rowindex')) - 2 >= last && row.querySelector('.kernel-name')),
+      Math.min(Math.max(...shown) + 1, config.names.length - 1));
+    }
+    assert.equal(await foreign(), 0);
+    await page.keyboard.press('Control+k');
+    await page.keyboard.type('<img');
+    await page.locator('.palette li').first().waitFor();
+    assert.equal(await foreign(), 0);
+    await page.keyboard.press('Escape');
+    await page.goto(`${config.url}/timeline`);
+    await page.setInputFiles('input[type=file]', { name: `${config.names[1].replaceAll('/', '')}.json`,
+      mimeType: 'application/json', buffer: Buffer.from(JSON.stringify({ traceEvents: [
+        { ph: 'M', name: 'process_name', pid: 0, args: { name: config.names[0] } },
+        ...config.names.map((name, i) => ({ ph: 'X', cat: 'kernel', pid: 0, tid: i % 5, name,
+          ts: 100 * i, dur: 60 }))] })) });
+    await page.locator('.in-view tbody tr').nth(20).waitFor();
+    await page.locator('.lanes canvas').focus();
+    for (const key of ['.', '.', 'f']) await page.keyboard.press(key);
+    assert.equal(await foreign(), 0);
+    let next = 0;
+    for (const path of config.pages) {
+      const words = new URLSearchParams(['q', 'k', 'm', 'vs', 'agg', 'sort', 'order', 'kind', 'heat', 'w',
+        'device', 'from', 'to', 'at', 'severity', 'cmp', 'pid', 'next'].map((name) =>
+        [name, config.names[next++ % config.names.length]]));
+      await page.goto(`${config.url}${path}?${words}`);
+      await page.locator('h1').first().waitFor({ state: 'attached' });
+      if (path !== '/login') await live(page);
+      assert.equal(await foreign(), 0, path);
+    }
+    await clean(seen);
+  },
 };

@@ -17,7 +17,7 @@ export interface AlertPowers {
 }
 
 /** True when who looks at this page may change something. */
-function useMayWrite(): boolean {
+export function useMayWrite(): boolean {
   const { data } = usePoll('session', (signal) => server.session({ signal }), 60_000);
   return data !== null && data.scopes.some((scope) => scope === 'write' || scope === 'admin');
 }

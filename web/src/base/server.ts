@@ -17,11 +17,14 @@ export const useDevices = (): readonly Device[] => useStatus().data?.devices ?? 
 
 interface Contract {
   paths: Record<string, unknown>;
+  components: { schemas: Record<string, { properties?: Record<string, { description?: string }> }> };
 }
+export const useContract = (): Contract | null => usePoll('contract',
+  (signal) => server.contract({ signal }) as Promise<unknown> as Promise<Contract>, Infinity).data;
+
 /** True when this server offers a path. What it does not offer is absent, not dead. */
 export function useOffers(path: string): boolean {
-  const contract = usePoll('contract',
-    (signal) => server.contract({ signal }) as Promise<unknown> as Promise<Contract>, Infinity);
-  return contract.data !== null && path in contract.data.paths;
+  const contract = useContract();
+  return contract !== null && path in contract.paths;
 }
 export const HISTORY = '/api/v1/gpu/history';

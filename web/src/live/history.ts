@@ -31,17 +31,18 @@ export function historyTime(view: View): { from: string; to?: string } {
 }
 
 /** How long an answer about a view may serve, in ms. */
-export const historyEvery = (view: View): number =>
-  view.mode === 'live' ? Math.max(stepOf(view.seconds) * 1000, 10_000) : Infinity;
+const historyEvery = (view: View, leastMs: number): number =>
+  view.mode === 'live' ? Math.max(stepOf(view.seconds) * 1000, leastMs) : Infinity;
 
 /** What the server keeps of some metrics; null asks nothing. */
 export function useHistory(metrics: readonly string[] | null, view: View,
-  more: { trend?: 'true'; device?: string[] } = {}): Polled<History> {
+  more: { trend?: 'true'; device?: string[]; agg?: 'avg' | 'min' | 'max' | 'last' } = {},
+  leastMs = 10_000): Polled<History> {
   const offered = useOffers(HISTORY);
   const asked = { ...historyTime(view), ...more, step: `${stepOf(view.seconds)}s` };
   const key = offered && metrics !== null ? `history ${metrics.join()} ${JSON.stringify(asked)}` : null;
   return usePoll(key, (signal) => server.history({ metric: [...metrics!], ...asked }, { signal }),
-    historyEvery(view));
+    historyEvery(view, leastMs));
 }
 
 const NAMES = METRICS.map((metric) => HISTORY_NAMES[metric].name);

@@ -2,6 +2,7 @@
 import type { Device } from '@gpuvigil/client';
 import { Heatmap } from '../charts/heatmap';
 import { LineChart } from '../charts/line_chart';
+import { binarySplits } from '../charts/splits';
 import { celsius, duration, exactPercent, memory, percent, watts } from '../base/format';
 import { pageAddress, usePlace } from '../base/location';
 import { usePoll } from '../base/poll';
@@ -57,14 +58,6 @@ export function Overview(): React.JSX.Element {
 const axisPercent = (value: number): string => `${value} %`;
 export const axisMemory = (mb: number): string =>
   mb === 0 ? '0' : mb < 1024 ? `${mb} M` : `${Number((mb / 1024).toPrecision(3))} G`;
-
-/** Steps of a power of two: 20, 40, 60 GiB rather than 19.5, 39.1. */
-export function binarySplits(top: number): number[] {
-  const steps = [1, 2, 4, 5, 8, 10, 16, 20, 32, 40, 50, 64, 100, 128, 200, 256, 500, 512, 1000];
-  const unit = top >= 1024 ? 1024 : 1;
-  const step = unit * (steps.find((one) => top / unit / one <= 4.01) ?? 2000);
-  return Array.from({ length: Math.floor(top / step) + 1 }, (_, i) => i * step);
-}
 
 export function Charts({ devices, all }: { devices: readonly Device[]; all: number }) {
   const indices = devices.map((device) => device.index);

@@ -128,7 +128,8 @@ function Connections({ system }: { system: System }): React.JSX.Element {
       ['Messages dropped', count(net.stream_messages_dropped_total)],
       ['Received', bytes(net.received_bytes_total)], ['Sent', bytes(net.sent_bytes_total)],
       ['This page, a tick', costs.length === 0 ? <Missing key="tick" reason="no message yet" />
-        : `${costs[costs.length >> 1]!.toFixed(1)} ms, most ${costs.at(-1)!.toFixed(1)} ms`],
+        : `${costs[costs.length >> 1]!.toFixed(1)} ms, p95 ` +
+          `${costs[Math.floor(0.95 * costs.length)]!.toFixed(1)} ms, most ${costs.at(-1)!.toFixed(1)} ms`],
     ]} /></section>
   );
 }

@@ -14,13 +14,15 @@ export const PAGES: readonly { key: string; path: string; name: string }[] = [
   { key: 'k', path: '/kernels', name: 'Kernels' },
   { key: 'p', path: '/processes', name: 'Processes' },
   { key: 'a', path: '/alerts', name: 'Alerts' },
+  { key: 'e', path: '/explore', name: 'Explore' },
+  { key: 'l', path: '/timeline', name: 'Timeline' },
   { key: 's', path: '/system', name: 'System' },
 ];
 
 export const HELP: readonly [string, string][] = [
   ['?', 'This help'],
   ['Ctrl K', 'Pages, devices, kernels and actions by a few letters'],
-  ['g then o d k p a s', 'Go to Overview, Devices, Kernels, Processes, Alerts, System'],
+  ['g then a letter', PAGES.map((page) => `${page.key} ${page.name}`).join(', ')],
   ['Space', 'Pause, and go on'],
   ['0', 'Back to live and to all devices'],
   ['/', 'Search kernels'],
@@ -31,6 +33,7 @@ export const HELP: readonly [string, string][] = [
   ['F8', 'To the alerts that begin or end'],
   ['Shift 1 … 9', 'Choose the first to the ninth device, or not'],
   ['t', 'Dark or light'],
+  ['w s a d , . f', 'On a timeline: closer, back, along, next, all'],
   ['← → in a chart', 'Move the cursor; with Shift choose a range, Enter shows it'],
 ];
 

@@ -2,7 +2,7 @@
 // What an address asks for and cannot have, each with a way out.
 import { moment, span } from '../base/format';
 import { usePoll } from '../base/poll';
-import { HISTORY, server, useDevices, useOffers, useStatus } from '../base/server';
+import { HISTORY, server, useContract, useDevices, useOffers, useStatus } from '../base/server';
 import { chooseDevices, goLive, showRange, startAnew, useView, type View } from '../base/view';
 import { ring } from '../live/live';
 import { Mark } from './icons';
@@ -35,8 +35,9 @@ const Live = () => <button type="button" onClick={goLive}>Go live</button>;
 /** A time of which nothing, or not everything, is known. */
 function TimeNotice({ view }: { view: View }): React.JSX.Element | null {
   const offered = useOffers(HISTORY);
+  const isKnown = useContract() !== null; // until then nobody says that history is not offered
   const polled = usePoll('what is kept', (signal) => server.system({ signal }), 15_000);
-  if (polled.data === null) return null;
+  if (polled.data === null || !isKnown) return null;
   const [from, to] = [view.from!, view.to!];
   const now = Date.parse(polled.data.timestamp);
   const seen = ring.size === 0 ? now : ring.oldest * 1000;
@@ -48,6 +49,7 @@ function TimeNotice({ view }: { view: View }): React.JSX.Element | null {
   }
   if (from >= oldest - SLACK_MS) return null;
   const why = kept !== null ? `History begins on ${moment(kept)}`
+    : offered && polled.data.history.recording ? 'History has only just begun'
     : `This server keeps no history${offered && polled.data.history.problem !== null
       ? ` (${polled.data.history.problem})` : ''}; this page has watched since ${moment(seen)}`;
   const first = (): void => showRange(oldest, Math.min(oldest + (to - from), now));
