@@ -25,7 +25,9 @@ MAY_INCLUDE = {
     "exporters": ["base", "model", "outbound"],
     "engine": ["base", "model", *PARTS],
     "api": ["base", "model", "net", "auth", "engine", "views", "exporters"],
-    "apps": ["base", "model", "net", "auth", "engine", "api", *PARTS],
+    "term": ["base"],
+    "top": ["base", "term"],
+    "apps": ["base", "model", "net", "auth", "engine", "api", "term", "top", *PARTS],
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([a-z_]+)/')

@@ -88,7 +88,7 @@ class UsageTest(unittest.TestCase):
         self.assertEqual(code, 0)
         for verb in ("serve", "kernels", "report", "status", "alerts", "watch", "config",
                      "version", "completion", "doctor", "ps", "ls", "events", "topo", "run",
-                     "trace"):
+                     "trace", "top"):
             self.assertIn(verb, out)
             self.assertEqual(run(verb, "--help")[0], 0)
         self.assertTrue(run("--version")[1].startswith("gpuvigil "))
