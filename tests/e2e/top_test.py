@@ -226,7 +226,7 @@ class TopTest(unittest.TestCase):
         server = Server("--demo", "--auth", "off")
         terminal = Terminal(self)
         terminal.top("--server", server.url, "--interval-ms", "200")
-        terminal.wait("● live")
+        terminal.wait("● live(.|\n)*ncclDevKernel")
         server.stop(signal.SIGKILL)
         screen = terminal.wait("▲ stale")
         self.assertIn("cannot connect", screen)
