@@ -26,7 +26,9 @@ MAY_INCLUDE = {
     "procs": ["base", "model", "outbound"],
     "engine": ["base", "model", *PARTS],
     "api": ["base", "model", "net", "auth", "engine", "views", "exporters"],
-    "apps": ["base", "model", "net", "auth", "outbound", "engine", "api", *PARTS],
+    "term": ["base"],
+    "top": ["base", "term"],
+    "apps": ["base", "model", "net", "auth", "outbound", "engine", "api", "term", "top", *PARTS],
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([a-z_]+)/')

@@ -32,6 +32,7 @@ struct CommandLine {
   ListOptions events;
   ListOptions topo;
   WatchOptions watch;
+  TopOptions top;
   TraceOptions trace;
   RunOptions program;
   TokenOptions token;
@@ -251,6 +252,30 @@ void add_watch(CommandLine& line) {
   verb->callback([&line] { line.run = [&line] { return run_watch(line.watch); }; });
 }
 
+void add_top(CommandLine& line) {
+  CLI::App* verb = line.app.add_subcommand("top", "Devices, kernels and processes, live");
+  TopOptions& o = line.top;
+  add_client(*verb, o.client);
+  verb->add_option("--trace", o.traces, "Play recordings instead of asking a server")
+      ->type_name("FILE");
+  verb->add_option("--speed", o.speed, "Play recordings that many times as fast")
+      ->check(CLI::Range(0.01, 10000.0))
+      ->capture_default_str();
+  verb->add_flag("--loop", o.loop, "Begin again when the recordings end");
+  verb->add_flag("--demo", o.demo, "A simulated machine of four GPUs");
+  verb->add_flag("-1,--once", o.once, "Print it once as text (so it is where no terminal is)");
+  verb->add_option("-n,--count", o.count, "With --json: end after that many");
+  verb->add_option("--interval-ms", o.interval_ms, "How often to ask, 200 to 60000")
+      ->check(CLI::Range(200, 60'000))
+      ->capture_default_str();
+  verb->add_flag("-U,--ascii", o.ascii, "Draw with ASCII alone");
+  verb->add_option("--color", o.colour, "auto (default; NO_COLOR counts), always or never")
+      ->check(CLI::IsMember({"auto", "always", "never"}));
+  verb->add_option("--theme", o.theme, "auto (default), dark or light")
+      ->check(CLI::IsMember({"auto", "dark", "light"}));
+  verb->callback([&line] { line.run = [&line] { return run_top(line.top); }; });
+}
+
 void add_trace(CommandLine& line) {
   CLI::App* verb =
       line.app.add_subcommand("trace", "Single executions of a running program, for Perfetto");
@@ -367,6 +392,7 @@ int run(int argc, char** argv) {
   add_kernels(line);
   add_report(line);
   add_watch(line);
+  add_top(line);
   add_trace(line);
   add_token(line);
   add_db(line);

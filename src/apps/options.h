@@ -63,6 +63,20 @@ struct WatchOptions {
   std::size_t count = 0;  ///< Messages after which to end; 0: never.
 };
 
+struct TopOptions {
+  ClientOptions client;
+  std::vector<std::string> traces;  ///< Recordings to play instead of asking a server.
+  std::string colour = "auto";      ///< "auto", "always" or "never".
+  std::string theme = "auto";       ///< "auto", "dark" or "light".
+  std::size_t count = 0;            ///< With --json: answers after which to end; 0: never.
+  std::int64_t interval_ms = 1000;
+  double speed = 1.0;
+  bool demo = false;
+  bool loop = false;
+  bool once = false;
+  bool ascii = false;
+};
+
 struct TokenOptions {
   std::string state_directory;  ///< Empty: the default one.
   std::string name = "token";

@@ -24,6 +24,8 @@ namespace gpuvigil {
 [[nodiscard]] int run_events(const ListOptions& options);
 [[nodiscard]] int run_topo(const ListOptions& options);
 [[nodiscard]] int run_watch(const WatchOptions& options);
+/// Draws on the terminal until somebody quits; where there is none, once as text.
+[[nodiscard]] int run_top(const TopOptions& options);
 /// Writes a Chrome trace of a running program.
 [[nodiscard]] int run_trace(const TraceOptions& options);
 /// "5s", "500ms": as long as a trace may be, else nothing.

@@ -19,6 +19,9 @@ class Wakeup {
   /// Returns when it was woken since the last wait(), or at the latest after that time.
   void wait(Duration at_most) const;
 
+  /// For who waits for several things: readable when it was woken; wait() makes it quiet again.
+  [[nodiscard]] int descriptor() const { return event_.get(); }
+
  private:
   UniqueFd event_;
 };

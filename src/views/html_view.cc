@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "model/alert_query.h"
+#include "views/html_charts.h"
 #include "views/human.h"
 #include "views/summary.h"
 
@@ -30,7 +31,8 @@ p { margin: 4px 0; } .soft { color: var(--soft); }
   color: var(--warn); font-weight: 600; }
 .scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: 8px; }
 table { border-collapse: collapse; width: 100%; }
-caption { text-align: left; padding: 8px 12px; color: var(--soft); }
+caption, figcaption { text-align: left; padding: 8px 12px; color: var(--soft); }
+figure { margin: 0 0 12px; }
 th, td { padding: 6px 10px; text-align: right; white-space: nowrap;
   border-top: 1px solid var(--line); }
 thead th { color: var(--soft); font-weight: 500; background: var(--panel); }
@@ -46,6 +48,10 @@ dl div { background: var(--panel); border: 1px solid var(--line); border-radius:
 dt { color: var(--soft); } dd { margin: 0; font-size: 20px; }
 @media print { body { max-width: none; } .scroll { overflow: visible; } }
 )css";
+
+constexpr std::string_view kLatencyKey =
+    "<span class=\"key all\"></span>shortest to longest<span class=\"key mid\"></span>median"
+    "<span class=\"key late\"></span>p99";
 
 /// A page under way. Text goes in by text(), tags by tag().
 class Page {
@@ -73,6 +79,17 @@ class Page {
     tag("</tr></thead><tbody>\n");
   }
   void end_table() { tag("</tbody></table></div>\n"); }
+
+  /// A drawing with its caption; `key` and `svg` are our own HTML. Nothing where there is none.
+  void chart(std::string_view caption, std::string_view key, std::string_view svg) {
+    if (svg.empty()) return;
+    tag("<figure class=\"scroll\" tabindex=\"0\"><figcaption>");
+    text(caption);
+    tag(key);
+    tag("</figcaption>");
+    tag(svg);
+    tag("</figure>\n");
+  }
 
   void cell(std::string_view content) { element("<td>", content, "</td>"); }
   void text_cell(std::string_view content) { element("<td class=\"text\">", content, "</td>"); }
@@ -154,6 +171,7 @@ void add_devices(Page& page, const Frame& frame) {
   static constexpr std::string_view kColumns[] = {
       "GPU",   "<Name", "<Health",  "Utilization", "Kernel busy", "Memory used", "Memory",
       "Power", "Temp.", "SM clock", "Busy time",   "Span",        "<Source"};
+  page.chart("Of each device, as parts of the whole", "", device_chart(frame));
   page.begin_table("Every device, with its newest readings", kColumns);
   for (const DeviceRow& row : frame.devices) add_device(page, row);
   page.end_table();
@@ -183,6 +201,8 @@ void add_kernel(Page& page, const KernelStats& stats) {
 
 void add_kernels(Page& page, const KernelList& top) {
   page.tag("<section><h2>Top kernels</h2>");
+  page.chart("Share of the time of all kernels", "", share_chart(top.rows));
+  page.chart("How long they took, on a logarithmic axis", kLatencyKey, latency_chart(top.rows));
   static constexpr std::string_view kColumns[] = {"<Kernel", "<Kind", "Calls", "Total",  "Share",
                                                   "Average", "p50",   "p99",   "Longest"};
   page.begin_table(fmt::format("The {} kernels with the most time, of {}", top.rows.size(),
@@ -274,6 +294,7 @@ std::string report_html(const Frame& frame, const KernelList& top) {
       fmt::format("{}GPU report, {}", is_demo(frame) ? "DEMO: " : "", human_timestamp(frame.edge)));
   page.tag("</title><style>");
   page.tag(kStyle);
+  page.tag(chart_style());
   page.tag("</style></head>\n<body>");
   add_heading(page, frame);
   page.tag("<main>");

@@ -81,6 +81,20 @@ TEST(ReportHtml, IsOneWellNestedPageThatNeedsNothingElse) {
   EXPECT_NE(page.find("of 34</caption>"), std::string::npos);
 }
 
+TEST(ReportHtml, ChartsShowKernelsAndDevices) {
+  const std::string page = report_html(frame_with_everything("H100"), top_with("gemm"));
+  std::size_t drawings = 0;
+  for (std::size_t at = 0; (at = page.find("<svg ", at)) != std::string::npos; ++at) ++drawings;
+  EXPECT_EQ(drawings, 3U);
+  EXPECT_NE(page.find("aria-label=\"Share of the time of all kernels\""), std::string::npos);
+  EXPECT_NE(page.find("class=\"value\">62.5%</text>"), std::string::npos);
+  // A device of which nothing is known has words instead of bars.
+  EXPECT_NE(page.find("class=\"soft\">not known</text>"), std::string::npos);
+  // "idle" never ran: it is in the table, and no chart can show it.
+  EXPECT_EQ(page.find("class=\"label\">idle</text>"), std::string::npos);
+  EXPECT_EQ(page.find("nan"), std::string::npos);
+}
+
 TEST(ReportHtml, HostileNamesAreOnlyText) {
   const std::string plain = report_html(frame_with_everything("x"), top_with("x"));
   const auto tags = [](const std::string& page) { return std::ranges::count(page, '<'); };

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The verbs of the program: what they print, how they fail, which exit code says so."""
+import html.parser
 import http.server
 import json
 import os
@@ -69,6 +70,31 @@ class OfflineTest(unittest.TestCase):
         html = run("report", "--trace", self.path, "--format", "html")[1]
         self.assertIn("<!doctype html>", html.lower())
 
+    def test_the_html_report_is_one_file_that_needs_nothing(self):
+        hostile = '</text></svg><img src="http://x/" onerror="alert(1)">\x1b[2J'
+        with open(self.path, "w") as file:
+            events = [{**one, "name": hostile} for one in EVENTS["traceEvents"][:3]]
+            json.dump({"traceEvents": events}, file)
+        page = run("report", "--trace", self.path, "--format", "html")[1]
+        seen = []
+
+        class Reader(html.parser.HTMLParser):
+            def handle_starttag(self, tag, attrs):
+                seen.append((tag, dict(attrs)))
+        Reader(convert_charrefs=True).feed(page)
+        tags = [tag for tag, _ in seen]
+        self.assertEqual(tags.count("svg"), 3)
+        for foreign in ("script", "img", "link", "iframe", "object", "base"):
+            self.assertNotIn(foreign, tags)
+        for tag, attributes in seen:
+            for name in attributes:
+                self.assertNotIn(name, ("src", "href", "style", "xlink:href"), tag)
+                self.assertFalse(name.startswith("on"), (tag, name))
+        policy = next(attributes["content"] for tag, attributes in seen
+                      if attributes.get("http-equiv") == "Content-Security-Policy")
+        self.assertIn("default-src 'none'", policy)
+        self.assertNotIn("\x1b", page)
+
     def test_bad_options_exit_2_and_are_named(self):
         for args in (("--limit", "1001"), ("--sort-by", "x"), ("--device", "7"),
                      ("--kind", "cpu"), ("--since", "never")):
@@ -88,7 +114,7 @@ class UsageTest(unittest.TestCase):
         self.assertEqual(code, 0)
         for verb in ("serve", "kernels", "report", "status", "alerts", "watch", "config",
                      "version", "completion", "doctor", "ps", "ls", "events", "topo", "run",
-                     "trace"):
+                     "trace", "top"):
             self.assertIn(verb, out)
             self.assertEqual(run(verb, "--help")[0], 0)
         self.assertTrue(run("--version")[1].startswith("gpuvigil "))
