@@ -2,13 +2,14 @@
 #include "alert/alert_book.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "alert/rule_metric.h"
 #include "base/assert.h"
 #include "base/sha256.h"
-#include "model/metric.h"
 
 namespace gpuvigil {
 namespace {
@@ -42,30 +43,117 @@ Answer answer_of(const DeviceRow& row) {
   return silent && sample.health != Health::kLost ? Answer::kSilent : Answer::kNotAsked;
 }
 
-bool crosses(const Rule& rule, double value) {
-  return rule.comparison == Comparison::kAbove ? value > rule.threshold : value < rule.threshold;
+bool crosses(const Rule& rule, double value, double threshold) {
+  return rule.comparison == Comparison::kAbove ? value > threshold : value < threshold;
 }
 
 double worse(const Rule& rule, double a, double b) {
   return rule.comparison == Comparison::kAbove ? std::max(a, b) : std::min(a, b);
 }
 
-Alert new_alert(const Rule& rule, const DeviceRow& row, double value, Timestamp now) {
+/// Firing, the condition is over only beyond where it clears.
+Finding finding_of(const Rule& rule, AlertPhase phase, const Reading<double>& value,
+                   double threshold) {
+  if (!value) return Finding::kNoData;
+  if (crosses(rule, *value, threshold)) return Finding::kTrue;
+  const bool holds_on =
+      phase == AlertPhase::kFiring && rule.clear && !(rule.comparison == Comparison::kAbove
+                                                          ? *value < *rule.clear
+                                                          : *value > *rule.clear);
+  return holds_on ? Finding::kTrue : Finding::kFalse;
+}
+
+bool is_of_machine(const Rule& rule) {
+  const auto metric = find_rule_metric(rule.metric);
+  return metric && metric->of_machine;
+}
+
+bool looks_back(const Rule& rule) {
+  return rule.measure == Measure::kRate || rule.measure == Measure::kIncrease ||
+         rule.measure == Measure::kChange || rule.measure == Measure::kRelativeChange ||
+         rule.measure == Measure::kGrowth;
+}
+
+/// Events of that device in the window, newest first in the log.
+double count_events(const Rule& rule, const EventLog& log, std::string_view uuid, Timestamp now) {
+  double count = 0;
+  for (const Event& event : log.events) {
+    if (event.at <= now - rule.over) break;
+    if (event.uuid != uuid || event.kind != rule.event_kind) continue;
+    const bool is_meant =
+        rule.event_codes.empty() ||
+        (event.code && std::ranges::find(rule.event_codes, *event.code) != rule.event_codes.end());
+    if (is_meant) ++count;
+  }
+  return count;
+}
+
+Reading<double> given(std::optional<double> value) {
+  if (!value) return missing(Missing::kNotSampled);
+  return *value;
+}
+
+double stat_of(const Rule& rule, const KernelLookback::Sum& sum) {
+  const auto ms = [](std::uint64_t ns) { return static_cast<double>(ns) / 1e6; };
+  const double seconds = std::chrono::duration<double>(rule.over).count();
+  switch (rule.stat) {
+    case KernelStat::kP50:
+      return ms(sum.percentiles.p50_ns);
+    case KernelStat::kP95:
+      return ms(sum.percentiles.p95_ns);
+    case KernelStat::kP99:
+      return ms(sum.percentiles.p99_ns);
+    case KernelStat::kMax:
+      return ms(sum.counters.max_ns);
+    case KernelStat::kAverage:
+      return sum.counters.calls == 0 ? 0
+                                     : ms(sum.counters.sum_ns) /
+                                           static_cast<double>(sum.counters.calls);
+    case KernelStat::kCalls:
+      return static_cast<double>(sum.counters.calls) / seconds;
+    case KernelStat::kTime:
+      return static_cast<double>(sum.counters.sum_ns) / 1e9 / seconds * 100;
+    case KernelStat::kNone:
+      break;
+  }
+  return 0;
+}
+
+MessageWords words_of(const Alert& alert) {
+  return {.device = alert.device,
+          .uuid = alert.uuid,
+          .kernel = alert.kernel,
+          .value = alert.value,
+          .threshold = alert.threshold};
+}
+
+/// What an alert shows of its rule, which may have been rewritten since.
+void adopt(const Rule& rule, Alert& alert) {
+  alert.severity = rule.severity;
+  alert.labels = rule.labels;
+  alert.runbook = rule.runbook;
+  alert.notify = rule.notify;
+  alert.message = message_of(rule, words_of(alert));
+}
+
+Alert new_alert(const Rule& rule, const DeviceRow& row, std::string_view kernel, double value,
+                double threshold, Timestamp now) {
+  const std::string uuid = row.info ? row.info->uuid : "";
   const std::string identity =
-      fmt::format("{}\n{}\n{}", rule.name, row.info->uuid, to_unix_ns(now));
-  return {.id = fmt::format("{:016x}", sha256_prefix(identity)),
-          .rule = rule.name,
-          .severity = rule.severity,
-          .state = AlertState::kPending,
-          .message = message_of(rule, row.index),
-          .began = now,
-          .resolved_at = {},
-          .metric = rule.metric,
-          .value = value,
-          .threshold = rule.threshold,
-          .device = row.index,
-          .uuid = row.info->uuid,
-          .acknowledged = false};
+      fmt::format("{}\n{}\n{}{}{}", rule.name, uuid, to_unix_ns(now), kernel.empty() ? "" : "\n",
+                  kernel);
+  Alert alert{.id = fmt::format("{:016x}", sha256_prefix(identity)),
+              .rule = rule.name,
+              .state = AlertState::kPending,
+              .began = now,
+              .metric = rule.metric,
+              .value = value,
+              .threshold = threshold,
+              .device = row.index,
+              .uuid = uuid,
+              .kernel = std::string(kernel)};
+  adopt(rule, alert);
+  return alert;
 }
 
 }  // namespace
@@ -76,6 +164,33 @@ AlertBook::AlertBook(const AlertSettings& settings) : AlertBook(builtin_rules(se
 
 AlertBook::AlertBook(std::vector<Rule> rules) : rules_(std::move(rules)) {
   GPUVIGIL_ASSERT(check_rules(rules_).has_value());
+  prepare();
+}
+
+/// Places for what the rules remember, beside one another in their order.
+void AlertBook::prepare() {
+  machine_.resize(rules_.size());
+  kernels_.resize(rules_.size());
+  for (std::size_t i = 0; i < rules_.size(); ++i) {
+    if (rules_[i].stat != KernelStat::kNone) kernels_[i].names.emplace(rules_[i].kernel);
+  }
+}
+
+template <class Visit>
+void AlertBook::for_each_watch(Visit visit) {
+  for (auto& [uuid, device] : devices_) {
+    for (std::size_t i = 0; i < rules_.size(); ++i) visit(i, device.watches[i]);
+  }
+  for (std::size_t i = 0; i < rules_.size(); ++i) {
+    visit(i, machine_[i]);
+    for (auto& [key, watch] : kernels_[i].watches) visit(i, watch);
+  }
+}
+
+template <class Visit>
+void AlertBook::for_each_watch(Visit visit) const {
+  const_cast<AlertBook*>(this)->for_each_watch(
+      [&](std::size_t rule, const Watch& watch) { visit(rule, watch); });
 }
 
 AlertBook::Device* AlertBook::device_of(const DeviceRow& row, Timestamp now) {
@@ -87,6 +202,16 @@ AlertBook::Device* AlertBook::device_of(const DeviceRow& row, Timestamp now) {
     }
     Device made{.last_data = now, .watches = std::vector<Watch>(rules_.size())};
     found = devices_.emplace(row.info->uuid, std::move(made)).first;
+    // What an earlier life left of this device goes on.
+    std::erase_if(waiting_, [&](LivingAlert& left) {
+      if (left.alert.uuid != row.info->uuid || !left.alert.kernel.empty()) return false;
+      const auto rule = std::ranges::find(rules_, left.alert.rule, &Rule::name);
+      if (rule == rules_.end()) return false;
+      Watch& watch = found->second.watches[static_cast<std::size_t>(rule - rules_.begin())];
+      watch.progress = left.progress;
+      watch.alert = std::move(left.alert);
+      return true;
+    });
   }
   return &found->second;
 }
@@ -100,6 +225,36 @@ std::vector<Alert> AlertBook::update(const Frame& frame) {
     began_today_ = 0;
   }
   std::vector<Alert> changes;
+  look_at_devices(frame, changes);
+  look_at_machine(frame, changes);
+  for (std::size_t i = 0; i < rules_.size(); ++i) {
+    if (rules_[i].stat != KernelStat::kNone) look_at_kernels(i, frame, changes);
+  }
+  if (!waiting_.empty() && restored_at_ && now - *restored_at_ > kDeviceGone) {
+    for (LivingAlert& left : std::exchange(waiting_, {})) {
+      if (left.progress.phase != AlertPhase::kFiring) continue;
+      Watch watch;
+      watch.alert = std::move(left.alert);
+      resolve(watch, now, changes);
+    }
+  }
+  mark_all(now);
+  if (changes.empty()) return changes;
+  std::map<std::string_view, const Alert*> marked;
+  for_each_watch([&](std::size_t, const Watch& watch) {
+    if (watch.progress.phase != AlertPhase::kIdle) marked.emplace(watch.alert.id, &watch.alert);
+  });
+  for (Alert& change : changes) {
+    const auto now_marked = marked.find(change.id);
+    if (now_marked == marked.end()) continue;
+    change.silenced = now_marked->second->silenced;
+    change.inhibited = now_marked->second->inhibited;
+  }
+  return changes;
+}
+
+void AlertBook::look_at_devices(const Frame& frame, std::vector<Alert>& changes) {
+  const Timestamp now = frame.edge;
   for (const DeviceRow& row : frame.devices) {
     if (!row.info) continue;
     Device* device = device_of(row, now);
@@ -111,37 +266,156 @@ std::vector<Alert> AlertBook::update(const Frame& frame) {
     } else if (answer == Answer::kNotAsked) {
       device->last_data = now;
     }
+    const Look look{
+        .frame = frame, .row = row, .now = now, .data_age = now - device->last_data};
     for (std::size_t i = 0; i < rules_.size(); ++i) {
       const Rule& rule = rules_[i];
-      const std::chrono::duration<double> age = now - device->last_data;
-      const Metric* metric = find_metric(rule.metric);
-      const auto value = metric != nullptr ? metric->read(row) : Reading<double>(age.count());
-      look(rule, device->watches[i], row, value, now, changes);
+      if (rule.stat != KernelStat::kNone || is_of_machine(rule)) continue;
+      judge(rule, device->watches[i], measure(rule, device->watches[i], look), look, changes);
     }
   }
-  return changes;
 }
 
-void AlertBook::look(const Rule& rule, Watch& watch, const DeviceRow& row,
-                     const Reading<double>& value, Timestamp now, std::vector<Alert>& changes) {
-  const bool holds = value && crosses(rule, *value);
-  const Verdict verdict = !value ? Verdict::kNoData : holds ? Verdict::kTrue : Verdict::kFalse;
-  const AlertStep step = advance(rule.hold, watch.progress, verdict, now);
+void AlertBook::look_at_machine(const Frame& frame, std::vector<Alert>& changes) {
+  static const DeviceRow kNoDevice{.info = nullptr, .sample = {}, .activity = {}};
+  const Look look{.frame = frame, .row = kNoDevice, .now = frame.edge};
+  for (std::size_t i = 0; i < rules_.size(); ++i) {
+    if (!is_of_machine(rules_[i])) continue;
+    judge(rules_[i], machine_[i], measure(rules_[i], machine_[i], look), look, changes);
+  }
+}
+
+/// Takes in what the newest steps of the ladder tell of the kernels that the rule means.
+void AlertBook::feed_kernels(const Rule& rule, KernelWatches& kernels, const Frame& frame) {
+  if (!frame.windows) return;
+  const auto& steps = frame.windows->steps;
+  auto first = steps.end();
+  while (first != steps.begin() && (*std::prev(first))->from >= kernels.fed_to) --first;
+  for (auto step = first; step != steps.end(); ++step) {
+    for (const SeriesDelta& series : (*step)->series) {
+      if (!is_kernel(series.key->kind) || series.key->device >= frame.devices.size()) continue;
+      const KernelName& name = *series.key->name;
+      if (kernels.known.size() > 100'000) kernels.known.clear();  // only a memory of answers
+      const auto [meant, is_new] = kernels.known.try_emplace(name.id, false);
+      if (is_new) meant->second = kernels.names->matches(name.name);
+      const DeviceRow& row = frame.devices[series.key->device];
+      if (!meant->second || !row.info) continue;
+      KernelKey key{row.info->uuid, name.name};
+      if (kernels.watches.size() >= kMaxKernels && !kernels.watches.contains(key)) {
+        ++kernels_unwatched_;
+        continue;
+      }
+      Watch& watch = kernels.watches[std::move(key)];
+      if (!watch.kernel_past) watch.kernel_past = std::make_unique<KernelLookback>(rule.over);
+      watch.kernel_past->add((*step)->to, series.counters, (*step)->buckets_of(series));
+    }
+    kernels.fed_to = (*step)->to;
+  }
+}
+
+void AlertBook::look_at_kernels(std::size_t index, const Frame& frame,
+                                std::vector<Alert>& changes) {
+  const Rule& rule = rules_[index];
+  KernelWatches& kernels = kernels_[index];
+  feed_kernels(rule, kernels, frame);
+  // The parts of a window end with the last step, which may be older than the edge.
+  const Timestamp now = frame.edge;
+  for (auto at = kernels.watches.begin(); at != kernels.watches.end();) {
+    auto& [key, watch] = *at;
+    const auto row = std::ranges::find_if(frame.devices, [&key = key](const DeviceRow& one) {
+      return one.info && one.info->uuid == key.first;
+    });
+    if (row != frame.devices.end()) {
+      const Look look{.frame = frame, .row = *row, .now = now, .kernel = key.second};
+      judge(rule, watch, {measure_kernel(rule, watch, now), rule.threshold}, look, changes);
+    }
+    const bool is_idle = !watch.kernel_past || watch.kernel_past->is_idle(now);
+    at = is_idle && watch.progress.phase == AlertPhase::kIdle ? kernels.watches.erase(at)
+                                                              : std::next(at);
+  }
+}
+
+Reading<double> AlertBook::measure_kernel(const Rule& rule, const Watch& watch, Timestamp now) {
+  const bool has_times = rule.stat != KernelStat::kCalls && rule.stat != KernelStat::kTime;
+  const bool changes =
+      rule.measure == Measure::kChange || rule.measure == Measure::kRelativeChange;
+  // A kernel that does not run any more is neither slow nor fast: whatever held is over.
+  const double over = rule.comparison == Comparison::kAbove
+                          ? std::min(0.0, rule.threshold)
+                          : std::numeric_limits<double>::max();
+  if (!watch.kernel_past) return has_times || changes ? over : 0.0;
+  const auto last = watch.kernel_past->sum(now, false, has_times);
+  if (last.counters.calls == 0 && has_times) return over;
+  if (!changes) return stat_of(rule, last);
+  const auto before = watch.kernel_past->sum(now, true, has_times);
+  if (before.counters.calls == 0) return missing(Missing::kNotSampled);
+  const double difference = stat_of(rule, last) - stat_of(rule, before);
+  if (rule.measure == Measure::kChange) return difference;
+  return 100 * difference / stat_of(rule, before);
+}
+
+AlertBook::Measured AlertBook::measure(const Rule& rule, Watch& watch, const Look& look) {
+  double threshold = rule.threshold;
+  if (!rule.limit_metric.empty()) {
+    const auto limit = read_rule_metric(rule.limit_metric, look.frame, look.row);
+    if (!limit) return {missing(limit.error()), threshold};
+    threshold += *limit * rule.limit_factor;
+  }
+  if (rule.measure == Measure::kEvents) {
+    return {count_events(rule, *look.frame.events, look.row.info->uuid, look.now), threshold};
+  }
+  if (rule.metric == kDataAgeMetric) {
+    return {std::chrono::duration<double>(look.data_age).count(), threshold};
+  }
+  Reading<double> value = read_rule_metric(rule.metric, look.frame, look.row);
+  if (rule.measure == Measure::kAge) {
+    // What a device never gives is not missed.
+    if (value || !watch.last_reading) {
+      if (value) watch.last_reading = look.now;
+      return {value ? Reading<double>(0.0) : missing(value.error()), threshold};
+    }
+    return {std::chrono::duration<double>(look.now - *watch.last_reading).count(), threshold};
+  }
+  if (!looks_back(rule)) return {value, threshold};
+  if (!watch.past) watch.past = std::make_unique<Lookback>(rule.over);
+  if (value) watch.past->add(look.now, *value);
+  if (!value) return {value, threshold};
+  switch (rule.measure) {
+    case Measure::kRate:
+      return {given(watch.past->rate(look.now)), threshold};
+    case Measure::kIncrease:
+      return {given(watch.past->increase(look.now)), threshold};
+    case Measure::kGrowth:
+      return {given(watch.past->growth(look.now)), threshold};
+    default:
+      return {given(watch.past->change(look.now, rule.measure == Measure::kRelativeChange)),
+              threshold};
+  }
+}
+
+void AlertBook::judge(const Rule& rule, Watch& watch, const Measured& measured, const Look& look,
+                      std::vector<Alert>& changes) {
+  const auto& [value, threshold] = measured;
+  const Finding finding = finding_of(rule, watch.progress.phase, value, threshold);
+  const AlertStep step = advance(rule.hold, watch.progress, finding, look.now);
   const AlertPhase was = std::exchange(watch.progress, step.next).phase;
+  if (was != step.next.phase) ++changes_;
 
   if (was == AlertPhase::kIdle && step.next.phase != AlertPhase::kIdle) {
-    watch.alert = new_alert(rule, row, *value, now);
-  } else if (holds) {
+    watch.alert = new_alert(rule, look.row, look.kernel, *value, threshold, look.now);
+  } else if (finding == Finding::kTrue) {
     watch.alert.value = worse(rule, watch.alert.value, *value);
   }
+  if (look.row.info) watch.alert.device = look.row.index;
   if (step.event == AlertEvent::kFired) {
     watch.alert.state = AlertState::kFiring;
-    watch.alert.began = now;
+    watch.alert.began = look.now;
     watch.alert.value = *value;
+    watch.alert.message = message_of(rule, words_of(watch.alert));
     ++began_today_;
     changes.push_back(watch.alert);
   }
-  if (step.event == AlertEvent::kResolved) resolve(watch, now, changes);
+  if (step.event == AlertEvent::kResolved) resolve(watch, look.now, changes);
 }
 
 void AlertBook::resolve(Watch& watch, Timestamp now, std::vector<Alert>& changes) {
@@ -149,19 +423,129 @@ void AlertBook::resolve(Watch& watch, Timestamp now, std::vector<Alert>& changes
   watch.alert.resolved_at = now;
   changes.push_back(watch.alert);
   resolved_.push_front(std::exchange(watch.alert, {}));
+  ++changes_;
   if (resolved_.size() > kMaxResolved) {
     resolved_.pop_back();
     ++forgotten_;
   }
 }
 
-void AlertBook::write_to(Frame& frame) const {
-  frame.alerts.clear();
-  for (const auto& [uuid, device] : devices_) {
-    for (const Watch& watch : device.watches) {
-      if (watch.progress.phase != AlertPhase::kIdle) frame.alerts.push_back(watch.alert);
+void AlertBook::mark_all(Timestamp now) {
+  std::vector<Alert*> active;
+  for_each_watch([&](std::size_t, Watch& watch) {
+    if (watch.progress.phase != AlertPhase::kIdle) active.push_back(&watch.alert);
+  });
+  mark(active, silences_, inhibitions_, now);
+}
+
+std::vector<Alert> AlertBook::set_rules(std::vector<Rule> rules, Timestamp now) {
+  GPUVIGIL_ASSERT(check_rules(rules).has_value());
+  // A rule that judges as before keeps what it knows; the others begin anew.
+  std::vector<std::size_t> from(rules.size(), rules_.size());
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    const auto old = std::ranges::find(rules_, rules[i].name, &Rule::name);
+    if (old != rules_.end() && same_condition(*old, rules[i])) {
+      from[i] = static_cast<std::size_t>(old - rules_.begin());
     }
   }
+  std::vector<Alert> over;
+  for_each_watch([&](std::size_t rule, Watch& watch) {
+    if (std::ranges::find(from, rule) != from.end()) return;
+    if (watch.progress.phase == AlertPhase::kFiring) resolve(watch, now, over);
+    watch = {};
+  });
+  const auto take = [&](std::vector<Watch>& watches) {
+    std::vector<Watch> taken(rules.size());
+    for (std::size_t i = 0; i < rules.size(); ++i) {
+      if (from[i] < watches.size()) taken[i] = std::move(watches[from[i]]);
+    }
+    watches = std::move(taken);
+  };
+  for (auto& [uuid, device] : devices_) take(device.watches);
+  take(machine_);
+  std::vector<KernelWatches> kernels(rules.size());
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    if (from[i] < kernels_.size()) kernels[i] = std::move(kernels_[from[i]]);
+  }
+  kernels_ = std::move(kernels);
+  rules_ = std::move(rules);
+  prepare();
+  for_each_watch([&](std::size_t rule, Watch& watch) {
+    if (watch.progress.phase != AlertPhase::kIdle) adopt(rules_[rule], watch.alert);
+  });
+  ++changes_;
+  return over;
+}
+
+std::vector<std::pair<std::size_t, std::size_t>> AlertBook::counts() const {
+  std::vector<std::pair<std::size_t, std::size_t>> counted(rules_.size());
+  for_each_watch([&](std::size_t rule, const Watch& watch) {
+    if (watch.progress.phase == AlertPhase::kPending) ++counted[rule].first;
+    if (watch.progress.phase == AlertPhase::kFiring) ++counted[rule].second;
+  });
+  return counted;
+}
+
+bool AlertBook::acknowledge(std::string_view id, const std::string& by) {
+  bool found = false;
+  for_each_watch([&](std::size_t, Watch& watch) {
+    if (watch.progress.phase == AlertPhase::kIdle || watch.alert.id != id) return;
+    watch.alert.acknowledged = true;
+    watch.alert.acknowledged_by = by;
+    found = true;
+  });
+  if (found) ++changes_;
+  return found;
+}
+
+std::vector<LivingAlert> AlertBook::living() const {
+  std::vector<LivingAlert> living = waiting_;
+  for_each_watch([&](std::size_t, const Watch& watch) {
+    if (watch.progress.phase != AlertPhase::kIdle) {
+      living.push_back({watch.alert, watch.progress});
+    }
+  });
+  return living;
+}
+
+std::vector<Alert> AlertBook::restore(const std::vector<LivingAlert>& living, Timestamp now) {
+  std::vector<Alert> over;
+  restored_at_ = now;
+  for (const LivingAlert& one : living) {
+    const auto rule = std::ranges::find(rules_, one.alert.rule, &Rule::name);
+    const bool is_known = rule != rules_.end() && rule->metric == one.alert.metric;
+    const bool firing = one.progress.phase == AlertPhase::kFiring;
+    if (!is_known) {
+      Watch watch;
+      watch.alert = one.alert;
+      if (firing) resolve(watch, now, over);
+      continue;
+    }
+    LivingAlert left = one;
+    adopt(*rule, left.alert);
+    // The time in which nobody looked is no evidence.
+    left.progress.evident_at.reset();
+    const auto index = static_cast<std::size_t>(rule - rules_.begin());
+    if (left.alert.uuid.empty()) {
+      machine_[index].progress = left.progress;
+      machine_[index].alert = std::move(left.alert);
+    } else if (!left.alert.kernel.empty()) {
+      Watch& watch = kernels_[index].watches[{left.alert.uuid, left.alert.kernel}];
+      watch.progress = left.progress;
+      watch.alert = std::move(left.alert);
+    } else {
+      waiting_.push_back(std::move(left));
+    }
+  }
+  return over;
+}
+
+void AlertBook::write_to(Frame& frame) const {
+  frame.alerts.clear();
+  for_each_watch([&](std::size_t, const Watch& watch) {
+    if (watch.progress.phase != AlertPhase::kIdle) frame.alerts.push_back(watch.alert);
+  });
+  for (const LivingAlert& left : waiting_) frame.alerts.push_back(left.alert);
   std::ranges::sort(frame.alerts, [](const Alert& a, const Alert& b) {
     return a.began != b.began ? a.began > b.began : a.id < b.id;
   });

@@ -37,8 +37,8 @@ TEST(AlertLifeCycle, FollowsItsScripts) {
 
 TEST(AlertLifeCycle, TimeThatGoesBackCountsAsNone) {
   const HoldTimes hold{2s, 0s};
-  AlertProgress progress = advance(hold, {}, Verdict::kTrue, kStart).next;
-  progress = advance(hold, progress, Verdict::kTrue, kStart - 1h).next;
+  AlertProgress progress = advance(hold, {}, Finding::kTrue, kStart).next;
+  progress = advance(hold, progress, Finding::kTrue, kStart - 1h).next;
   EXPECT_EQ(progress.phase, AlertPhase::kPending);
   EXPECT_EQ(progress.evidence, 0s);
 }

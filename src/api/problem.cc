@@ -2,7 +2,7 @@
 #include "api/problem.h"
 
 #include "net/response_writer.h"
-#include "views/json_writer.h"
+#include "base/json_writer.h"
 
 namespace gpuvigil {
 

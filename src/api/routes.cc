@@ -11,7 +11,7 @@
 #include "base/version.h"
 #include "views/html_view.h"
 #include "views/json_views.h"
-#include "views/json_writer.h"
+#include "base/json_writer.h"
 #include "views/text_view.h"
 
 namespace gpuvigil {

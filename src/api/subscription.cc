@@ -7,7 +7,7 @@
 
 #include "base/json_reader.h"
 #include "base/text.h"
-#include "views/json_writer.h"
+#include "base/json_writer.h"
 
 namespace gpuvigil {
 namespace {

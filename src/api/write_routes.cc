@@ -5,7 +5,7 @@
 
 #include "api/ingest.h"
 #include "net/ascii.h"
-#include "views/json_writer.h"
+#include "base/json_writer.h"
 
 namespace gpuvigil {
 namespace {

@@ -12,7 +12,7 @@
 #include "apps/verbs.h"
 #include "base/text.h"
 #include "base/version.h"
-#include "views/json_writer.h"
+#include "base/json_writer.h"
 
 namespace gpuvigil {
 namespace {

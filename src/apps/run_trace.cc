@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 
 #include "base/version.h"
-#include "views/json_writer.h"
+#include "base/json_writer.h"
 
 namespace gpuvigil {
 namespace {
