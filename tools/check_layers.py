@@ -19,6 +19,7 @@ MAY_INCLUDE = {
     "model": ["base"],
     "net": ["base"],
     "auth": ["base"],
+    "outbound": ["base"],
     **{part: ["base", "model"] for part in PARTS},
     "engine": ["base", "model", *PARTS],
     "api": ["base", "model", "net", "auth", "engine", "views"],
