@@ -11,7 +11,7 @@ import sys
 import sources
 
 # Siblings: each is built on base and model and never sees another.
-PARTS = ["monitor", "collect", "procs", "trace", "profile", "alert", "views"]
+PARTS = ["monitor", "collect", "procs", "trace", "profile", "alert", "notify", "views"]
 
 # Module -> what it may include besides itself. A new module is a new row, and a decision.
 MAY_INCLUDE = {
@@ -21,6 +21,7 @@ MAY_INCLUDE = {
     "auth": ["base"],
     "outbound": ["base"],
     **{part: ["base", "model"] for part in PARTS},
+    "notify": ["base", "model", "outbound"],
     "engine": ["base", "model", *PARTS],
     "api": ["base", "model", "net", "auth", "engine", "views"],
     "apps": ["base", "model", "net", "auth", "engine", "api", *PARTS],

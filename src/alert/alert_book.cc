@@ -57,66 +57,14 @@ Finding finding_of(const Rule& rule, AlertPhase phase, const Reading<double>& va
   if (!value) return Finding::kNoData;
   if (crosses(rule, *value, threshold)) return Finding::kTrue;
   const bool holds_on =
-      phase == AlertPhase::kFiring && rule.clear && !(rule.comparison == Comparison::kAbove
-                                                          ? *value < *rule.clear
-                                                          : *value > *rule.clear);
+      phase == AlertPhase::kFiring && rule.clear &&
+      !(rule.comparison == Comparison::kAbove ? *value < *rule.clear : *value > *rule.clear);
   return holds_on ? Finding::kTrue : Finding::kFalse;
 }
 
 bool is_of_machine(const Rule& rule) {
   const auto metric = find_rule_metric(rule.metric);
   return metric && metric->of_machine;
-}
-
-bool looks_back(const Rule& rule) {
-  return rule.measure == Measure::kRate || rule.measure == Measure::kIncrease ||
-         rule.measure == Measure::kChange || rule.measure == Measure::kRelativeChange ||
-         rule.measure == Measure::kGrowth;
-}
-
-/// Events of that device in the window, newest first in the log.
-double count_events(const Rule& rule, const EventLog& log, std::string_view uuid, Timestamp now) {
-  double count = 0;
-  for (const Event& event : log.events) {
-    if (event.at <= now - rule.over) break;
-    if (event.uuid != uuid || event.kind != rule.event_kind) continue;
-    const bool is_meant =
-        rule.event_codes.empty() ||
-        (event.code && std::ranges::find(rule.event_codes, *event.code) != rule.event_codes.end());
-    if (is_meant) ++count;
-  }
-  return count;
-}
-
-Reading<double> given(std::optional<double> value) {
-  if (!value) return missing(Missing::kNotSampled);
-  return *value;
-}
-
-double stat_of(const Rule& rule, const KernelLookback::Sum& sum) {
-  const auto ms = [](std::uint64_t ns) { return static_cast<double>(ns) / 1e6; };
-  const double seconds = std::chrono::duration<double>(rule.over).count();
-  switch (rule.stat) {
-    case KernelStat::kP50:
-      return ms(sum.percentiles.p50_ns);
-    case KernelStat::kP95:
-      return ms(sum.percentiles.p95_ns);
-    case KernelStat::kP99:
-      return ms(sum.percentiles.p99_ns);
-    case KernelStat::kMax:
-      return ms(sum.counters.max_ns);
-    case KernelStat::kAverage:
-      return sum.counters.calls == 0 ? 0
-                                     : ms(sum.counters.sum_ns) /
-                                           static_cast<double>(sum.counters.calls);
-    case KernelStat::kCalls:
-      return static_cast<double>(sum.counters.calls) / seconds;
-    case KernelStat::kTime:
-      return static_cast<double>(sum.counters.sum_ns) / 1e9 / seconds * 100;
-    case KernelStat::kNone:
-      break;
-  }
-  return 0;
 }
 
 MessageWords words_of(const Alert& alert) {
@@ -139,9 +87,8 @@ void adopt(const Rule& rule, Alert& alert) {
 Alert new_alert(const Rule& rule, const DeviceRow& row, std::string_view kernel, double value,
                 double threshold, Timestamp now) {
   const std::string uuid = row.info ? row.info->uuid : "";
-  const std::string identity =
-      fmt::format("{}\n{}\n{}{}{}", rule.name, uuid, to_unix_ns(now), kernel.empty() ? "" : "\n",
-                  kernel);
+  const std::string identity = fmt::format("{}\n{}\n{}{}{}", rule.name, uuid, to_unix_ns(now),
+                                           kernel.empty() ? "" : "\n", kernel);
   Alert alert{.id = fmt::format("{:016x}", sha256_prefix(identity)),
               .rule = rule.name,
               .state = AlertState::kPending,
@@ -207,9 +154,8 @@ AlertBook::Device* AlertBook::device_of(const DeviceRow& row, Timestamp now) {
       if (left.alert.uuid != row.info->uuid || !left.alert.kernel.empty()) return false;
       const auto rule = std::ranges::find(rules_, left.alert.rule, &Rule::name);
       if (rule == rules_.end()) return false;
-      Watch& watch = found->second.watches[static_cast<std::size_t>(rule - rules_.begin())];
-      watch.progress = left.progress;
-      watch.alert = std::move(left.alert);
+      go_on(found->second.watches[static_cast<std::size_t>(rule - rules_.begin())],
+            std::move(left));
       return true;
     });
   }
@@ -266,8 +212,7 @@ void AlertBook::look_at_devices(const Frame& frame, std::vector<Alert>& changes)
     } else if (answer == Answer::kNotAsked) {
       device->last_data = now;
     }
-    const Look look{
-        .frame = frame, .row = row, .now = now, .data_age = now - device->last_data};
+    const Look look{.frame = frame, .row = row, .now = now, .data_age = now - device->last_data};
     for (std::size_t i = 0; i < rules_.size(); ++i) {
       const Rule& rule = rules_[i];
       if (rule.stat != KernelStat::kNone || is_of_machine(rule)) continue;
@@ -285,118 +230,14 @@ void AlertBook::look_at_machine(const Frame& frame, std::vector<Alert>& changes)
   }
 }
 
-/// Takes in what the newest steps of the ladder tell of the kernels that the rule means.
-void AlertBook::feed_kernels(const Rule& rule, KernelWatches& kernels, const Frame& frame) {
-  if (!frame.windows) return;
-  const auto& steps = frame.windows->steps;
-  auto first = steps.end();
-  while (first != steps.begin() && (*std::prev(first))->from >= kernels.fed_to) --first;
-  for (auto step = first; step != steps.end(); ++step) {
-    for (const SeriesDelta& series : (*step)->series) {
-      if (!is_kernel(series.key->kind) || series.key->device >= frame.devices.size()) continue;
-      const KernelName& name = *series.key->name;
-      if (kernels.known.size() > 100'000) kernels.known.clear();  // only a memory of answers
-      const auto [meant, is_new] = kernels.known.try_emplace(name.id, false);
-      if (is_new) meant->second = kernels.names->matches(name.name);
-      const DeviceRow& row = frame.devices[series.key->device];
-      if (!meant->second || !row.info) continue;
-      KernelKey key{row.info->uuid, name.name};
-      if (kernels.watches.size() >= kMaxKernels && !kernels.watches.contains(key)) {
-        ++kernels_unwatched_;
-        continue;
-      }
-      Watch& watch = kernels.watches[std::move(key)];
-      if (!watch.kernel_past) watch.kernel_past = std::make_unique<KernelLookback>(rule.over);
-      watch.kernel_past->add((*step)->to, series.counters, (*step)->buckets_of(series));
-    }
-    kernels.fed_to = (*step)->to;
-  }
-}
-
-void AlertBook::look_at_kernels(std::size_t index, const Frame& frame,
-                                std::vector<Alert>& changes) {
-  const Rule& rule = rules_[index];
-  KernelWatches& kernels = kernels_[index];
-  feed_kernels(rule, kernels, frame);
-  // The parts of a window end with the last step, which may be older than the edge.
-  const Timestamp now = frame.edge;
-  for (auto at = kernels.watches.begin(); at != kernels.watches.end();) {
-    auto& [key, watch] = *at;
-    const auto row = std::ranges::find_if(frame.devices, [&key = key](const DeviceRow& one) {
-      return one.info && one.info->uuid == key.first;
-    });
-    if (row != frame.devices.end()) {
-      const Look look{.frame = frame, .row = *row, .now = now, .kernel = key.second};
-      judge(rule, watch, {measure_kernel(rule, watch, now), rule.threshold}, look, changes);
-    }
-    const bool is_idle = !watch.kernel_past || watch.kernel_past->is_idle(now);
-    at = is_idle && watch.progress.phase == AlertPhase::kIdle ? kernels.watches.erase(at)
-                                                              : std::next(at);
-  }
-}
-
-Reading<double> AlertBook::measure_kernel(const Rule& rule, const Watch& watch, Timestamp now) {
-  const bool has_times = rule.stat != KernelStat::kCalls && rule.stat != KernelStat::kTime;
-  const bool changes =
-      rule.measure == Measure::kChange || rule.measure == Measure::kRelativeChange;
-  // A kernel that does not run any more is neither slow nor fast: whatever held is over.
-  const double over = rule.comparison == Comparison::kAbove
-                          ? std::min(0.0, rule.threshold)
-                          : std::numeric_limits<double>::max();
-  if (!watch.kernel_past) return has_times || changes ? over : 0.0;
-  const auto last = watch.kernel_past->sum(now, false, has_times);
-  if (last.counters.calls == 0 && has_times) return over;
-  if (!changes) return stat_of(rule, last);
-  const auto before = watch.kernel_past->sum(now, true, has_times);
-  if (before.counters.calls == 0) return missing(Missing::kNotSampled);
-  const double difference = stat_of(rule, last) - stat_of(rule, before);
-  if (rule.measure == Measure::kChange) return difference;
-  return 100 * difference / stat_of(rule, before);
-}
-
-AlertBook::Measured AlertBook::measure(const Rule& rule, Watch& watch, const Look& look) {
-  double threshold = rule.threshold;
-  if (!rule.limit_metric.empty()) {
-    const auto limit = read_rule_metric(rule.limit_metric, look.frame, look.row);
-    if (!limit) return {missing(limit.error()), threshold};
-    threshold += *limit * rule.limit_factor;
-  }
-  if (rule.measure == Measure::kEvents) {
-    return {count_events(rule, *look.frame.events, look.row.info->uuid, look.now), threshold};
-  }
-  if (rule.metric == kDataAgeMetric) {
-    return {std::chrono::duration<double>(look.data_age).count(), threshold};
-  }
-  Reading<double> value = read_rule_metric(rule.metric, look.frame, look.row);
-  if (rule.measure == Measure::kAge) {
-    // What a device never gives is not missed.
-    if (value || !watch.last_reading) {
-      if (value) watch.last_reading = look.now;
-      return {value ? Reading<double>(0.0) : missing(value.error()), threshold};
-    }
-    return {std::chrono::duration<double>(look.now - *watch.last_reading).count(), threshold};
-  }
-  if (!looks_back(rule)) return {value, threshold};
-  if (!watch.past) watch.past = std::make_unique<Lookback>(rule.over);
-  if (value) watch.past->add(look.now, *value);
-  if (!value) return {value, threshold};
-  switch (rule.measure) {
-    case Measure::kRate:
-      return {given(watch.past->rate(look.now)), threshold};
-    case Measure::kIncrease:
-      return {given(watch.past->increase(look.now)), threshold};
-    case Measure::kGrowth:
-      return {given(watch.past->growth(look.now)), threshold};
-    default:
-      return {given(watch.past->change(look.now, rule.measure == Measure::kRelativeChange)),
-              threshold};
-  }
-}
-
 void AlertBook::judge(const Rule& rule, Watch& watch, const Measured& measured, const Look& look,
                       std::vector<Alert>& changes) {
   const auto& [value, threshold] = measured;
-  const Finding finding = finding_of(rule, watch.progress.phase, value, threshold);
+  Finding finding = finding_of(rule, watch.progress.phase, value, threshold);
+  // A window that began before the restart is not seen whole: it cannot say that something is over.
+  const bool is_blind = watch.is_restored && watch.progress.phase == AlertPhase::kFiring &&
+                        restored_at_ && look.now - *restored_at_ < rule.over;
+  if (is_blind && finding == Finding::kFalse) finding = Finding::kNoData;
   const AlertStep step = advance(rule.hold, watch.progress, finding, look.now);
   const AlertPhase was = std::exchange(watch.progress, step.next).phase;
   if (was != step.next.phase) ++changes_;
@@ -423,11 +264,18 @@ void AlertBook::resolve(Watch& watch, Timestamp now, std::vector<Alert>& changes
   watch.alert.resolved_at = now;
   changes.push_back(watch.alert);
   resolved_.push_front(std::exchange(watch.alert, {}));
+  watch.is_restored = false;
   ++changes_;
   if (resolved_.size() > kMaxResolved) {
     resolved_.pop_back();
     ++forgotten_;
   }
+}
+
+void AlertBook::go_on(Watch& watch, LivingAlert left) {
+  watch.progress = left.progress;
+  watch.alert = std::move(left.alert);
+  watch.is_restored = true;
 }
 
 void AlertBook::mark_all(Timestamp now) {
@@ -526,17 +374,18 @@ std::vector<Alert> AlertBook::restore(const std::vector<LivingAlert>& living, Ti
     // The time in which nobody looked is no evidence.
     left.progress.evident_at.reset();
     const auto index = static_cast<std::size_t>(rule - rules_.begin());
+    const auto device = devices_.find(left.alert.uuid);
     if (left.alert.uuid.empty()) {
-      machine_[index].progress = left.progress;
-      machine_[index].alert = std::move(left.alert);
+      go_on(machine_[index], std::move(left));
     } else if (!left.alert.kernel.empty()) {
-      Watch& watch = kernels_[index].watches[{left.alert.uuid, left.alert.kernel}];
-      watch.progress = left.progress;
-      watch.alert = std::move(left.alert);
+      go_on(kernels_[index].watches[{left.alert.uuid, left.alert.kernel}], std::move(left));
+    } else if (device != devices_.end()) {
+      go_on(device->second.watches[index], std::move(left));
     } else {
       waiting_.push_back(std::move(left));
     }
   }
+  ++changes_;
   return over;
 }
 

@@ -67,8 +67,8 @@ class AlertBook {
 
   /// What lives now, to be restored in another life.
   [[nodiscard]] std::vector<LivingAlert> living() const;
-  /// Before the first update(): goes on with what lived then, as far as the rules still know it.
-  /// The others are returned as resolved at `now`.
+  /// Goes on with what lived in an earlier life, as far as the rules still know it; what this life
+  /// made of the same until now is replaced. The others are returned as resolved at `now`.
   std::vector<Alert> restore(const std::vector<LivingAlert>& living, Timestamp now);
 
   /// Sets the frame's alerts (active ones first, each group newest first) and `alerts_today`.
@@ -94,6 +94,7 @@ class AlertBook {
     std::unique_ptr<Lookback> past;
     std::unique_ptr<KernelLookback> kernel_past;
     std::optional<Timestamp> last_reading;
+    bool is_restored = false;  ///< Its alert began in an earlier life.
   };
   struct Device {
     Timestamp last_data{};       ///< When it last gave a reading; first seen, if it never did.
@@ -131,6 +132,7 @@ class AlertBook {
   void judge(const Rule& rule, Watch& watch, const Measured& measured, const Look& look,
              std::vector<Alert>& changes);
   void resolve(Watch& watch, Timestamp now, std::vector<Alert>& changes);
+  static void go_on(Watch& watch, LivingAlert left);
   void mark_all(Timestamp now);
   template <class Visit>
   void for_each_watch(Visit visit);

@@ -72,9 +72,7 @@ constexpr std::array kBuiltIns = {
 
 /// "90%", as people and parsers read it.
 std::string spell_for(Duration hold) {
-  return hold > 0ns
-             ? fmt::format(" for {} s", std::chrono::duration<double>(hold).count())
-             : "";
+  return hold > 0ns ? fmt::format(" for {} s", std::chrono::duration<double>(hold).count()) : "";
 }
 
 /// Utilization, memory and silence, with what can be set about them.

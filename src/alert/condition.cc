@@ -25,17 +25,17 @@ struct UnitWord {
 };
 
 constexpr std::array kUnitWords = {
-    UnitWord{"%", Unit::kPercent, 1},         UnitWord{"percent", Unit::kPercent, 1},
-    UnitWord{"B", Unit::kBytes, 1},           UnitWord{"KiB", Unit::kBytes, 1024},
-    UnitWord{"MiB", Unit::kBytes, 1048576},   UnitWord{"GiB", Unit::kBytes, 1073741824},
-    UnitWord{"C", Unit::kCelsius, 1},         UnitWord{"°C", Unit::kCelsius, 1},
-    UnitWord{"W", Unit::kWatts, 1},           UnitWord{"kW", Unit::kWatts, 1000},
-    UnitWord{"J", Unit::kJoules, 1},          UnitWord{"MHz", Unit::kMegahertz, 1},
-    UnitWord{"GHz", Unit::kMegahertz, 1000},  UnitWord{"ns", Unit::kSeconds, 1e-9},
-    UnitWord{"us", Unit::kSeconds, 1e-6},     UnitWord{"ms", Unit::kSeconds, 1e-3},
-    UnitWord{"s", Unit::kSeconds, 1},         UnitWord{"sec", Unit::kSeconds, 1},
-    UnitWord{"m", Unit::kSeconds, 60},        UnitWord{"min", Unit::kSeconds, 60},
-    UnitWord{"h", Unit::kSeconds, 3600},      UnitWord{"d", Unit::kSeconds, 86400},
+    UnitWord{"%", Unit::kPercent, 1},        UnitWord{"percent", Unit::kPercent, 1},
+    UnitWord{"B", Unit::kBytes, 1},          UnitWord{"KiB", Unit::kBytes, 1024},
+    UnitWord{"MiB", Unit::kBytes, 1048576},  UnitWord{"GiB", Unit::kBytes, 1073741824},
+    UnitWord{"C", Unit::kCelsius, 1},        UnitWord{"°C", Unit::kCelsius, 1},
+    UnitWord{"W", Unit::kWatts, 1},          UnitWord{"kW", Unit::kWatts, 1000},
+    UnitWord{"J", Unit::kJoules, 1},         UnitWord{"MHz", Unit::kMegahertz, 1},
+    UnitWord{"GHz", Unit::kMegahertz, 1000}, UnitWord{"ns", Unit::kSeconds, 1e-9},
+    UnitWord{"us", Unit::kSeconds, 1e-6},    UnitWord{"ms", Unit::kSeconds, 1e-3},
+    UnitWord{"s", Unit::kSeconds, 1},        UnitWord{"sec", Unit::kSeconds, 1},
+    UnitWord{"m", Unit::kSeconds, 60},       UnitWord{"min", Unit::kSeconds, 60},
+    UnitWord{"h", Unit::kSeconds, 3600},     UnitWord{"d", Unit::kSeconds, 86400},
 };
 
 struct StatWord {
@@ -54,8 +54,8 @@ constexpr std::array kStatWords = {
     StatWord{"time", KernelStat::kTime, "kernel_time"},
 };
 
-constexpr std::array<std::string_view, 6> kEventKinds = {
-    "xid", "ecc_uncorrected", "health", "device_lost", "device_back", "mig"};
+constexpr std::array<std::string_view, 6> kEventKinds = {"xid",         "ecc_uncorrected", "health",
+                                                         "device_lost", "device_back",     "mig"};
 
 constexpr Duration kLongest = 24h;
 constexpr std::size_t kMaxCodes = 64;
@@ -84,10 +84,9 @@ class ConditionReader {
   }
   void wrong(std::string_view expected) {
     if (!error_.empty()) return;
-    error_ = rest_.empty()
-                 ? fmt::format("expected {} at its end", expected)
-                 : fmt::format("expected {} before \"{}\"", expected,
-                               clean_text(truncate_utf8(clean_text(rest_), 40)));
+    error_ = rest_.empty() ? fmt::format("expected {} at its end", expected)
+                           : fmt::format("expected {} before \"{}\"", expected,
+                                         clean_text(truncate_utf8(clean_text(rest_), 40)));
   }
   void refuse(std::string why) {
     if (error_.empty()) error_ = std::move(why);

@@ -90,8 +90,8 @@ void Grouper::collect(std::span<const Alert> alerts, Timestamp now) {
     group.waiting.insert_or_assign(alert.id, alert);
   }
   for (auto& [labels, group] : groups_) {
-    never_told_ += std::erase_if(
-        group.waiting, [&](const auto& one) { return !tellable.contains(one.first); });
+    never_told_ += std::erase_if(group.waiting,
+                                 [&](const auto& one) { return !tellable.contains(one.first); });
   }
 }
 

@@ -13,7 +13,7 @@
 namespace gpuvigil {
 
 struct GroupingOptions {
-  std::vector<std::string> by = {"severity"};  ///< Labels that the alerts of a notice share.
+  std::vector<std::string> by = {"severity"};      ///< Labels that the alerts of a notice share.
   Duration wait = std::chrono::milliseconds(500);  ///< For others that fire at the same moment.
   /// A group that has told `burst` notices within `interval` waits until that is over: what fires
   /// meanwhile is told at once then.

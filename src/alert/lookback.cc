@@ -67,8 +67,8 @@ std::optional<double> Lookback::mean(Timestamp from, Timestamp to) const {
     ++parts;
   }
   // Readings may be rarer than parts are: a window of a second has three frames at best.
-  const std::int64_t possible = std::min<std::int64_t>(
-      kParts, std::max<std::int64_t>(1, over_ / std::chrono::seconds(1)));
+  const std::int64_t possible =
+      std::min<std::int64_t>(kParts, std::max<std::int64_t>(1, over_ / std::chrono::seconds(1)));
   if (2 * parts < possible) return std::nullopt;
   return sum / count;
 }

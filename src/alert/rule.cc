@@ -37,8 +37,8 @@ constexpr std::size_t kMaxLabelValue = 200;
 
 bool is_name(std::string_view text) {
   return !text.empty() && text.size() <= kMaxName && std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '_' || c == '-' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.';
   });
 }
 
@@ -120,10 +120,10 @@ namespace {
 
 /// What a rule says where nobody wrote a summary.
 std::string summary_of(const Rule& rule) {
-  const std::string where = find_rule_metric(rule.metric) && find_rule_metric(rule.metric)->of_machine
-                                ? ""
-                            : rule.stat == KernelStat::kNone ? "GPU {device}: "
-                                                             : "GPU {device}, {kernel}: ";
+  const std::string where =
+      find_rule_metric(rule.metric) && find_rule_metric(rule.metric)->of_machine ? ""
+      : rule.stat == KernelStat::kNone                                           ? "GPU {device}: "
+                                       : "GPU {device}, {kernel}: ";
   return where + rule.text.when;
 }
 
@@ -202,9 +202,8 @@ std::expected<Rule, std::vector<FieldError>> compile_rule(const RuleText& text, 
 bool same_condition(const Rule& a, const Rule& b) {
   return a.metric == b.metric && a.comparison == b.comparison && a.threshold == b.threshold &&
          a.measure == b.measure && a.over == b.over && a.clear == b.clear &&
-         a.limit_metric == b.limit_metric && a.limit_factor == b.limit_factor &&
-         a.stat == b.stat && a.kernel == b.kernel && a.event_kind == b.event_kind &&
-         a.event_codes == b.event_codes;
+         a.limit_metric == b.limit_metric && a.limit_factor == b.limit_factor && a.stat == b.stat &&
+         a.kernel == b.kernel && a.event_kind == b.event_kind && a.event_codes == b.event_codes;
 }
 
 Result<void> check_rules(std::span<const Rule> rules) {
@@ -219,8 +218,7 @@ Result<void> check_rules(std::span<const Rule> rules) {
     };
     if (rule.name.empty()) return wrong("a rule needs a name");
     if (!names.insert(rule.name).second) return wrong("there is another rule of that name");
-    const bool has_own_metric =
-        rule.stat != KernelStat::kNone || rule.measure == Measure::kEvents;
+    const bool has_own_metric = rule.stat != KernelStat::kNone || rule.measure == Measure::kEvents;
     if (!has_own_metric && !find_rule_metric(rule.metric)) {
       return wrong(fmt::format("no such metric: {}", rule.metric));
     }

@@ -60,9 +60,9 @@ struct Rule {
   std::string limit_metric = {};
   double limit_factor = 1;
   KernelStat stat = KernelStat::kNone;
-  std::string kernel = {};                        ///< Glob of names, where there is a stat.
-  std::string event_kind = {};                    ///< "xid", where events are counted.
-  std::vector<std::uint32_t> event_codes = {};    ///< Empty: all of that kind.
+  std::string kernel = {};                      ///< Glob of names, where there is a stat.
+  std::string event_kind = {};                  ///< "xid", where events are counted.
+  std::vector<std::uint32_t> event_codes = {};  ///< Empty: all of that kind.
   Labels labels = {};
   std::string runbook = {};
   bool notify = true;

@@ -133,24 +133,30 @@ TEST(Metrics, EveryOneIsFoundByItsName) {
   }
 }
 
-TEST(Condition, IsReadAsItIsWritten) {
-  const auto f = [](std::string_view text, auto&& check) {
-    Rule rule;
-    const auto read = read_condition(text, rule);
-    ASSERT_TRUE(read.has_value()) << text << ": " << read.error().message;
-    check(rule);
-  };
-  f("gpu_utilization above 90 % until below 80% for 30 s", [](const Rule& rule) {
+/// Reads a condition and hands it to `check`.
+template <class Check>
+void reads(std::string_view text, Check check) {
+  Rule rule;
+  const auto read = read_condition(text, rule);
+  ASSERT_TRUE(read.has_value()) << text << ": " << read.error().message;
+  check(rule);
+}
+
+TEST(Condition, OfMetricsIsReadAsItIsWritten) {
+  reads("gpu_utilization above 90 % until below 80% for 30 s", [](const Rule& rule) {
     EXPECT_EQ(rule.metric, "gpu_utilization");
     EXPECT_EQ(rule.threshold, 90);
     EXPECT_EQ(rule.clear, 80);
     EXPECT_EQ(rule.hold.before_firing, 30s);
   });
-  f("memory_free below 1.5GiB", [](const Rule& rule) {
+  reads("memory_free below 1.5GiB", [](const Rule& rule) {
     EXPECT_EQ(rule.comparison, Comparison::kBelow);
     EXPECT_EQ(rule.threshold, 1.5 * 1024 * 1024 * 1024);
   });
-  f("p95 of kernel \"gemm*\" above 2 ms for 5 min", [](const Rule& rule) {
+}
+
+TEST(Condition, OfKernelsIsReadAsItIsWritten) {
+  reads("p95 of kernel \"gemm*\" above 2 ms for 5 min", [](const Rule& rule) {
     EXPECT_EQ(rule.stat, KernelStat::kP95);
     EXPECT_EQ(rule.kernel, "gemm*");
     EXPECT_EQ(rule.metric, "kernel_p95_time");
@@ -158,51 +164,54 @@ TEST(Condition, IsReadAsItIsWritten) {
     EXPECT_EQ(rule.over, 1min);
     EXPECT_EQ(rule.hold.before_firing, 5min);
   });
-  f("relative change of avg of kernel 'a b' over 10 min above 20 %", [](const Rule& rule) {
+  reads("relative change of avg of kernel 'a b' over 10 min above 20 %", [](const Rule& rule) {
     EXPECT_EQ(rule.measure, Measure::kRelativeChange);
     EXPECT_EQ(rule.kernel, "a b");
     EXPECT_EQ(rule.threshold, 20);
     EXPECT_EQ(rule.over, 10min);
   });
-  f("change of p50 of kernel \"x\" over 1m above 500 us", [](const Rule& rule) {
+  reads("change of p50 of kernel \"x\" over 1m above 500 us", [](const Rule& rule) {
     EXPECT_EQ(rule.measure, Measure::kChange);
     EXPECT_DOUBLE_EQ(rule.threshold, 0.5);
   });
-  f("calls of kernel \"*\" below 10 /s", [](const Rule& rule) {
+  reads("calls of kernel \"*\" below 10 /s", [](const Rule& rule) {
     EXPECT_EQ(rule.stat, KernelStat::kCalls);
     EXPECT_EQ(rule.threshold, 10);
   });
-  f("rate of pcie_sent above 10 GiB/s", [](const Rule& rule) {
+}
+
+TEST(Condition, OfWindowsLimitsAndEventsIsReadAsItIsWritten) {
+  reads("rate of pcie_sent above 10 GiB/s", [](const Rule& rule) {
     EXPECT_EQ(rule.measure, Measure::kRate);
     EXPECT_EQ(rule.over, 1min);
     EXPECT_EQ(rule.threshold, 10.0 * 1024 * 1024 * 1024);
   });
-  f("increase of ecc_corrected over 1 h above 1000",
-    [](const Rule& rule) { EXPECT_EQ(rule.measure, Measure::kIncrease); });
-  f("change of temperature over 5 min below -10 C",
-    [](const Rule& rule) { EXPECT_EQ(rule.threshold, -10); });
-  f("growth of memory_usage over 30 min above 5 %",
-    [](const Rule& rule) { EXPECT_EQ(rule.measure, Measure::kGrowth); });
-  f("temperature above slowdown_temperature - 3 C", [](const Rule& rule) {
+  reads("increase of ecc_corrected over 1 h above 1000",
+        [](const Rule& rule) { EXPECT_EQ(rule.measure, Measure::kIncrease); });
+  reads("change of temperature over 5 min below -10 C",
+        [](const Rule& rule) { EXPECT_EQ(rule.threshold, -10); });
+  reads("growth of memory_usage over 30 min above 5 %",
+        [](const Rule& rule) { EXPECT_EQ(rule.measure, Measure::kGrowth); });
+  reads("temperature above slowdown_temperature - 3 C", [](const Rule& rule) {
     EXPECT_EQ(rule.limit_metric, "slowdown_temperature");
     EXPECT_EQ(rule.limit_factor, 1);
     EXPECT_EQ(rule.threshold, -3);
   });
-  f("power above 98 % of power_limit for 10m", [](const Rule& rule) {
+  reads("power above 98 % of power_limit for 10m", [](const Rule& rule) {
     EXPECT_EQ(rule.limit_metric, "power_limit");
     EXPECT_DOUBLE_EQ(rule.limit_factor, 0.98);
   });
-  f("count of xid 48, 79,95 over 10 min above 0", [](const Rule& rule) {
+  reads("count of xid 48, 79,95 over 10 min above 0", [](const Rule& rule) {
     EXPECT_EQ(rule.event_kind, "xid");
     EXPECT_EQ(rule.event_codes, (std::vector<std::uint32_t>{48, 79, 95}));
     EXPECT_EQ(rule.metric, "xid_events");
   });
-  f("no data for 20 s", [](const Rule& rule) {
+  reads("no data for 20 s", [](const Rule& rule) {
     EXPECT_EQ(rule.metric, "data_age");
     EXPECT_EQ(rule.threshold, 20);
     EXPECT_EQ(rule.hold.before_firing, 0s);
   });
-  f("no data of temperature for 1 min", [](const Rule& rule) {
+  reads("no data of temperature for 1 min", [](const Rule& rule) {
     EXPECT_EQ(rule.metric, "temperature");
     EXPECT_EQ(rule.measure, Measure::kAge);
   });

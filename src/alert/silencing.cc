@@ -15,8 +15,8 @@ constexpr std::size_t kMaxPattern = 256;
 
 bool is_label(std::string_view text) {
   return !text.empty() && text.size() <= 100 && std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '_' || c == '-' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.';
   });
 }
 
@@ -25,9 +25,8 @@ Matcher rule_is(std::string_view pattern) {
 }
 
 bool inhibits(const Inhibition& inhibition, const Alert& source, const Alert& target) {
-  return &source != &target && source.state == AlertState::kFiring &&
-         source.rule != target.rule && matches(inhibition.source, source) &&
-         matches(inhibition.target, target) &&
+  return &source != &target && source.state == AlertState::kFiring && source.rule != target.rule &&
+         matches(inhibition.source, source) && matches(inhibition.target, target) &&
          std::ranges::all_of(inhibition.equal, [&](const std::string& label) {
            return label_of(source, label) == label_of(target, label);
          });
@@ -38,9 +37,8 @@ bool inhibits(const Inhibition& inhibition, const Alert& source, const Alert& ta
 Result<Matcher> parse_matcher(std::string_view text) {
   const auto equals = text.find('=');
   const bool is_not = equals != std::string_view::npos && equals > 0 && text[equals - 1] == '!';
-  const std::string_view label = text.substr(0, equals == std::string_view::npos
-                                                    ? 0
-                                                    : equals - (is_not ? 1 : 0));
+  const std::string_view label =
+      text.substr(0, equals == std::string_view::npos ? 0 : equals - (is_not ? 1 : 0));
   if (!is_label(label)) {
     return fail(Errc::kInvalidArgument, "must be LABEL=GLOB or LABEL!=GLOB, such as rule=xid*");
   }
@@ -48,8 +46,7 @@ Result<Matcher> parse_matcher(std::string_view text) {
   if (pattern.size() > kMaxPattern || !is_clean_text(pattern)) {
     return fail(Errc::kInvalidArgument, "its pattern must be printable text of at most 256 bytes");
   }
-  return Matcher{
-      .label = std::string(label), .pattern = std::string(pattern), .is_equal = !is_not};
+  return Matcher{.label = std::string(label), .pattern = std::string(pattern), .is_equal = !is_not};
 }
 
 std::string label_of(const Alert& alert, std::string_view name) {

@@ -28,9 +28,9 @@ std::uint64_t sha256_prefix(std::string_view bytes) {
 std::string hmac_sha256_hex(std::string_view key, std::string_view bytes) {
   std::array<unsigned char, 32> digest{};
   unsigned int size = 0;
-  const auto* done =
-      HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-           reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data(), &size);
+  const auto* done = HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+                          reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
+                          digest.data(), &size);
   GPUVIGIL_ASSERT(done != nullptr && size == digest.size());
   std::string hex;
   for (const unsigned char byte : digest) hex += fmt::format("{:02x}", byte);

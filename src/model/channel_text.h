@@ -12,13 +12,13 @@ namespace gpuvigil {
 /// A channel as people write it; notify/channel.h says what it means. Its secrets are never
 /// returned: `url` is shown as its origin, because the path of a webhook is often one.
 struct ChannelText {
-  std::string name;                        ///< Its identity.
-  std::string kind;                        ///< webhook, slack, pagerduty, alertmanager, email, command.
-  std::string url = {};                    ///< Where to send; of e-mail smtp://host:port.
-  std::string secret = {};                 ///< Key of signatures, routing key, token, password.
-  std::string from = {};                   ///< E-mail.
-  std::vector<std::string> to = {};        ///< E-mail.
-  std::string user = {};                   ///< E-mail.
+  std::string name;                  ///< Its identity.
+  std::string kind;                  ///< webhook, slack, pagerduty, alertmanager, email, command.
+  std::string url = {};              ///< Where to send; of e-mail smtp://host:port.
+  std::string secret = {};           ///< Key of signatures, routing key, token, password.
+  std::string from = {};             ///< E-mail.
+  std::vector<std::string> to = {};  ///< E-mail.
+  std::string user = {};             ///< E-mail.
   std::vector<std::string> command = {};   ///< Program and arguments.
   std::vector<std::string> matchers = {};  ///< Only alerts that match all; empty: every one.
   std::vector<std::string> allow = {};     ///< loopback, private, link_local: may be dialled too.

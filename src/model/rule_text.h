@@ -36,8 +36,8 @@ enum class RuleOrigin { kBuiltIn, kFile, kApi };
 
 /// A rule as people write it, in TOML or JSON; alert/rule.h says what it means.
 struct RuleText {
-  std::string name;      ///< "slow_gemm": its identity.
-  std::string when;      ///< `p95 of kernel "gemm*" above 2 ms for 5 min`.
+  std::string name;       ///< "slow_gemm": its identity.
+  std::string when;       ///< `p95 of kernel "gemm*" above 2 ms for 5 min`.
   std::string keep = {};  ///< "5s": how long the condition must be over; empty: not at all.
   std::string severity = "warning";
   std::string summary = {};  ///< With {device} and its like; empty: made from `when`.

@@ -3,9 +3,9 @@
 
 #include <string_view>
 
+#include "base/json_writer.h"
 #include "model/frame.h"
 #include "model/kernel_query.h"
-#include "base/json_writer.h"
 #include "views/summary.h"
 
 /// Objects that stand in more than one answer.
@@ -39,7 +39,6 @@ void write_kernel_fields(JsonWriter& json, const KernelStats& stats);
 void write_losses(JsonWriter& json, const LossCounters& losses);
 
 void write_window(JsonWriter& json, const CoveredWindow& window);
-
 
 /// A number of a device that may not be there.
 void write_percent(JsonWriter& json, const Reading<Percent>& reading);
