@@ -52,14 +52,14 @@ double worse(const Rule& rule, double a, double b) {
 }
 
 /// Firing, the condition is over only beyond where it clears.
-Finding finding_of(const Rule& rule, AlertPhase phase, const Reading<double>& value,
-                   double threshold) {
-  if (!value) return Finding::kNoData;
-  if (crosses(rule, *value, threshold)) return Finding::kTrue;
+RuleFinding finding_of(const Rule& rule, AlertPhase phase, const Reading<double>& value,
+                       double threshold) {
+  if (!value) return RuleFinding::kNoData;
+  if (crosses(rule, *value, threshold)) return RuleFinding::kTrue;
   const bool holds_on =
       phase == AlertPhase::kFiring && rule.clear &&
       !(rule.comparison == Comparison::kAbove ? *value < *rule.clear : *value > *rule.clear);
-  return holds_on ? Finding::kTrue : Finding::kFalse;
+  return holds_on ? RuleFinding::kTrue : RuleFinding::kFalse;
 }
 
 bool is_of_machine(const Rule& rule) {
@@ -233,18 +233,18 @@ void AlertBook::look_at_machine(const Frame& frame, std::vector<Alert>& changes)
 void AlertBook::judge(const Rule& rule, Watch& watch, const Measured& measured, const Look& look,
                       std::vector<Alert>& changes) {
   const auto& [value, threshold] = measured;
-  Finding finding = finding_of(rule, watch.progress.phase, value, threshold);
+  RuleFinding finding = finding_of(rule, watch.progress.phase, value, threshold);
   // A window that began before the restart is not seen whole: it cannot say that something is over.
   const bool is_blind = watch.is_restored && watch.progress.phase == AlertPhase::kFiring &&
                         restored_at_ && look.now - *restored_at_ < rule.over;
-  if (is_blind && finding == Finding::kFalse) finding = Finding::kNoData;
+  if (is_blind && finding == RuleFinding::kFalse) finding = RuleFinding::kNoData;
   const AlertStep step = advance(rule.hold, watch.progress, finding, look.now);
   const AlertPhase was = std::exchange(watch.progress, step.next).phase;
   if (was != step.next.phase) ++changes_;
 
   if (was == AlertPhase::kIdle && step.next.phase != AlertPhase::kIdle) {
     watch.alert = new_alert(rule, look.row, look.kernel, *value, threshold, look.now);
-  } else if (finding == Finding::kTrue) {
+  } else if (finding == RuleFinding::kTrue) {
     watch.alert.value = worse(rule, watch.alert.value, *value);
   }
   if (look.row.info) watch.alert.device = look.row.index;
@@ -325,15 +325,6 @@ std::vector<Alert> AlertBook::set_rules(std::vector<Rule> rules, Timestamp now) 
   return over;
 }
 
-std::vector<std::pair<std::size_t, std::size_t>> AlertBook::counts() const {
-  std::vector<std::pair<std::size_t, std::size_t>> counted(rules_.size());
-  for_each_watch([&](std::size_t rule, const Watch& watch) {
-    if (watch.progress.phase == AlertPhase::kPending) ++counted[rule].first;
-    if (watch.progress.phase == AlertPhase::kFiring) ++counted[rule].second;
-  });
-  return counted;
-}
-
 bool AlertBook::acknowledge(std::string_view id, const std::string& by) {
   bool found = false;
   for_each_watch([&](std::size_t, Watch& watch) {
@@ -378,7 +369,8 @@ std::vector<Alert> AlertBook::restore(const std::vector<LivingAlert>& living, Ti
     if (left.alert.uuid.empty()) {
       go_on(machine_[index], std::move(left));
     } else if (!left.alert.kernel.empty()) {
-      go_on(kernels_[index].watches[{left.alert.uuid, left.alert.kernel}], std::move(left));
+      Watch& watch = kernels_[index].watches[{left.alert.uuid, left.alert.kernel}];
+      go_on(watch, std::move(left));
     } else if (device != devices_.end()) {
       go_on(device->second.watches[index], std::move(left));
     } else {

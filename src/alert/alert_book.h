@@ -57,8 +57,6 @@ class AlertBook {
   /// Requires check_rules(rules).
   std::vector<Alert> set_rules(std::vector<Rule> rules, Timestamp now);
   [[nodiscard]] const std::vector<Rule>& rules() const { return rules_; }
-  /// How many alerts of each rule are pending and firing, in the order of the rules.
-  [[nodiscard]] std::vector<std::pair<std::size_t, std::size_t>> counts() const;
 
   void set_silences(std::vector<Silence> silences) { silences_ = std::move(silences); }
 

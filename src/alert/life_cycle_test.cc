@@ -38,8 +38,8 @@ TEST(AlertLifeCycle, FollowsItsScripts) {
 
 TEST(AlertLifeCycle, TimeThatGoesBackCountsAsNone) {
   const HoldTimes hold{2s, 0s};
-  AlertProgress progress = advance(hold, {}, Finding::kTrue, kStart).next;
-  progress = advance(hold, progress, Finding::kTrue, kStart - 1h).next;
+  AlertProgress progress = advance(hold, {}, RuleFinding::kTrue, kStart).next;
+  progress = advance(hold, progress, RuleFinding::kTrue, kStart - 1h).next;
   EXPECT_EQ(progress.phase, AlertPhase::kPending);
   EXPECT_EQ(progress.evidence, 0s);
 }
@@ -149,9 +149,9 @@ TEST(AlertLifeCycle, IsThatOfAReferenceModelOverAHundredThousandSteps) {
         continue;
       }
       const bool firing = progress.phase == AlertPhase::kFiring;
-      const Finding finding = look == '?'                              ? Finding::kNoData
-                              : look == 'H' || (look == 'M' && firing) ? Finding::kTrue
-                                                                       : Finding::kFalse;
+      const RuleFinding finding = look == '?'                              ? RuleFinding::kNoData
+                                  : look == 'H' || (look == 'M' && firing) ? RuleFinding::kTrue
+                                                                           : RuleFinding::kFalse;
       const AlertStep step = advance(hold, progress, finding, now);
       progress = step.next;
       now += 1s;

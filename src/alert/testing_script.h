@@ -13,8 +13,8 @@ namespace gpuvigil::testing {
 inline constexpr Timestamp kStart =
     from_unix_ns(1'767'323'045'000'000'000);  // 2026-01-02T03:04:05Z
 
-inline Finding finding_of(char c) {
-  return c == 'T' ? Finding::kTrue : c == 'F' ? Finding::kFalse : Finding::kNoData;
+inline RuleFinding finding_of(char c) {
+  return c == 'T' ? RuleFinding::kTrue : c == 'F' ? RuleFinding::kFalse : RuleFinding::kNoData;
 }
 
 /// A look a second: T holds, F does not, ? no data. The drawing: - idle, p pending, f firing,

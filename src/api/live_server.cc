@@ -32,6 +32,7 @@ Result<std::unique_ptr<LiveServer>> LiveServer::start(Engine& engine,
   std::unique_ptr<LiveServer> live(new LiveServer(engine, options));
   GPUVIGIL_TRY(live->http_, HttpServer::open(http_options(options), live->service_));
   live->service_.set_http_stats([http = live->http_.get()] { return http->stats(); });
+  live->service_.set_desk(options.desk);
   live->wire();
   return live;
 }

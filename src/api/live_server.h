@@ -22,6 +22,7 @@ struct LiveServerOptions {
   AccessOptions access;
   std::string state_directory;  ///< Where its tokens are; empty: there are none.
   Duration frame_period = std::chrono::seconds(1);  ///< Of the engine, in real time.
+  AlertDesk* desk = nullptr;  ///< Must outlive the server; null: nothing of alerts can be set.
 };
 
 /// A running engine behind HTTP: the service, its server and the thread of both.

@@ -6,12 +6,13 @@
 
 #include <fmt/format.h>
 
+#include "api/alert_routes.h"
 #include "api/static_files.h"
 #include "api/write_routes.h"
+#include "base/json_writer.h"
 #include "base/version.h"
 #include "views/html_view.h"
 #include "views/json_views.h"
-#include "base/json_writer.h"
 #include "views/text_view.h"
 
 namespace gpuvigil {
@@ -199,6 +200,8 @@ constexpr auto kPublic = RouteAccess::kPublic;
 constexpr auto kCaller = RouteAccess::kCaller;
 constexpr auto kRead = RouteAccess::kRead;
 constexpr auto kIngest = RouteAccess::kIngest;
+constexpr auto kWrite = RouteAccess::kWrite;
+constexpr auto kAdmin = RouteAccess::kAdmin;
 
 constexpr std::array kRoutes = {
     Route{Method::kGet, "/api/v1/gpu/status", kRead, get_status, true, "Devices and what they do."},
@@ -210,6 +213,24 @@ constexpr std::array kRoutes = {
     Route{Method::kGet, "/api/v1/gpu/topology", kRead, get_topology, true, "How they are joined."},
     Route{Method::kGet, "/api/v1/gpu/events", kRead, get_events, true, "What happened to them."},
     Route{Method::kGet, "/api/v1/gpu/alerts", kRead, get_alerts, true, "Alerts, firing or over."},
+    Route{Method::kPost, "/api/v1/gpu/alerts/{id}/ack", kWrite, post_alert_ack, false,
+          "Somebody sees to an alert."},
+    Route{Method::kGet, "/api/v1/gpu/rules", kRead, get_rules, false, "When alerts are raised."},
+    Route{Method::kPost, "/api/v1/gpu/rules", kWrite, post_rule, false, "Make or change a rule."},
+    Route{Method::kDelete, "/api/v1/gpu/rules/{id}", kWrite, delete_rule, false, "End a rule."},
+    Route{Method::kGet, "/api/v1/gpu/silences", kRead, get_silences, false,
+          "What calls nobody for a time."},
+    Route{Method::kPost, "/api/v1/gpu/silences", kWrite, post_silence, false, "Silence alerts."},
+    Route{Method::kDelete, "/api/v1/gpu/silences/{id}", kWrite, delete_silence, false,
+          "End a silence."},
+    Route{Method::kGet, "/api/v1/gpu/channels", kAdmin, get_channels, false,
+          "Where people are told."},
+    Route{Method::kPost, "/api/v1/gpu/channels", kAdmin, post_channel, false,
+          "Make or change a channel."},
+    Route{Method::kDelete, "/api/v1/gpu/channels/{id}", kAdmin, delete_channel, false,
+          "End a channel."},
+    Route{Method::kPost, "/api/v1/gpu/channels/{id}/test", kAdmin, post_channel_test, false,
+          "Send a test through a channel."},
     Route{Method::kGet, "/api/v1/gpu/report", kRead, get_report, true, "Everything on one page."},
     Route{Method::kGet, "/api/v1/gpu/stream", kRead, needs_upgrade, false, "The live stream."},
     Route{Method::kPost, "/api/v1/gpu/executions", kIngest, post_executions, false,
@@ -236,7 +257,7 @@ constexpr std::array kRoutes = {
     Route{Method::kGet, "/login.js", kPublic, get_file, false, "Its script."},
 };
 
-/// What stands for a `{name}` in the last segment, or an empty text for an equal path.
+/// What stands for the `{name}` of a pattern, or an empty text for an equal path.
 std::optional<std::string_view> match_path(std::string_view pattern, std::string_view path) {
   const auto brace = pattern.find('{');
   if (brace == std::string_view::npos) {
@@ -244,7 +265,10 @@ std::optional<std::string_view> match_path(std::string_view pattern, std::string
   }
   const std::string_view prefix = pattern.substr(0, brace);
   if (!path.starts_with(prefix)) return std::nullopt;
-  const std::string_view rest = path.substr(prefix.size());
+  std::string_view rest = path.substr(prefix.size());
+  const std::string_view suffix = pattern.substr(pattern.find('}') + 1);
+  if (!rest.ends_with(suffix)) return std::nullopt;
+  rest.remove_suffix(suffix.size());
   if (rest.empty() || rest.find('/') != std::string_view::npos) return std::nullopt;
   return rest;
 }

@@ -10,6 +10,7 @@
 
 #include "api/gate.h"
 #include "api/parameters.h"
+#include "engine/alert_desk.h"
 #include "engine/engine.h"
 #include "net/http.h"
 
@@ -26,6 +27,7 @@ struct RouteContext {
   std::string_view path_parameter;  ///< What stood for `{...}` in the path; empty without one.
   const std::function<std::string()>& describe_system;  ///< The body of GET /system.
   bool draining = false;
+  AlertDesk* desk = nullptr;  ///< Null: a server without one.
 };
 
 /// The answer; or nothing, when context.deferral.later() will give it.
@@ -34,7 +36,7 @@ using RouteHandler = std::optional<HttpResponse> (*)(RouteContext& context);
 /// One row of the API.
 struct Route {
   Method method;
-  std::string_view pattern;  ///< `{name}` as the last segment matches any one segment.
+  std::string_view pattern;  ///< `{name}` matches any one segment.
   RouteAccess access;
   RouteHandler handle;
   bool per_frame;  ///< The answer depends on frame and query only, so it may be shared.

@@ -123,7 +123,8 @@ std::optional<HttpResponse> Service::serve(const HttpRequest& request, const Rou
                        .deferral = deferral,
                        .path_parameter = match.path_parameter,
                        .describe_system = describe_system_,
-                       .draining = draining_};
+                       .draining = draining_,
+                       .desk = desk_};
   if (!match.route->per_frame) return match.route->handle(context);
 
   answers_.turn_to(frame);

@@ -46,6 +46,10 @@ class Service final : public HttpHandler {
   /// Where GET /system learns what the server in front of this has done; before its first request.
   void set_http_stats(std::function<HttpServerStats()> stats) { http_stats_ = std::move(stats); }
 
+  /// Where rules, silences and channels are set; before its first request. It must outlive the
+  /// service.
+  void set_desk(AlertDesk* desk) { desk_ = desk; }
+
   /// Looks whether tokens have changed, closes the streams of those that are gone, and logs how
   /// many callers were refused. To be called about once a second.
   void refresh_access();
@@ -73,6 +77,7 @@ class Service final : public HttpHandler {
 
   Engine& engine_;
   Access& access_;
+  AlertDesk* desk_ = nullptr;
   StreamHub hub_;
   std::atomic<bool> draining_{false};
   const Timestamp started_;          ///< On the engine's clock.

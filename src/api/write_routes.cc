@@ -4,26 +4,11 @@
 #include <fmt/format.h>
 
 #include "api/ingest.h"
-#include "net/ascii.h"
 #include "base/json_writer.h"
+#include "net/ascii.h"
 
 namespace gpuvigil {
 namespace {
-
-/// Nothing when the body is plain JSON without parameters beside it, else what is wrong.
-std::optional<HttpResponse> check_body(RouteContext& context) {
-  ParameterReader in(context.request, context.frame);
-  if (const auto errors = in.finish(); !errors.empty()) return bad_parameters(errors);
-  const std::string_view coding = context.request.header("content-encoding");
-  if (!coding.empty() && !equals_ignoring_case(coding, "identity")) {
-    return problem(415, "a body must not be compressed");
-  }
-  const std::string_view type = context.request.header("content-type");
-  if (!equals_ignoring_case(trim(type.substr(0, type.find(';'))), "application/json")) {
-    return problem(415, "a body must be application/json");
-  }
-  return std::nullopt;
-}
 
 /// Hands a submission to the engine; the answer comes when the newest frame shows it.
 std::optional<HttpResponse> submit(RouteContext& context,
@@ -70,6 +55,20 @@ std::string session_json(const RouteContext& context) {
 }
 
 }  // namespace
+
+std::optional<HttpResponse> check_body(RouteContext& context) {
+  ParameterReader in(context.request, context.frame);
+  if (const auto errors = in.finish(); !errors.empty()) return bad_parameters(errors);
+  const std::string_view coding = context.request.header("content-encoding");
+  if (!coding.empty() && !equals_ignoring_case(coding, "identity")) {
+    return problem(415, "a body must not be compressed");
+  }
+  const std::string_view type = context.request.header("content-type");
+  if (!equals_ignoring_case(trim(type.substr(0, type.find(';'))), "application/json")) {
+    return problem(415, "a body must be application/json");
+  }
+  return std::nullopt;
+}
 
 std::optional<HttpResponse> post_executions(RouteContext& context) {
   if (auto wrong = check_body(context)) return wrong;

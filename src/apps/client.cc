@@ -95,6 +95,20 @@ Result<std::string> ask(const ClientOptions& client, std::string_view path,
   return std::move(response.body);
 }
 
+Result<std::string> change(const ClientOptions& client, std::string_view method,
+                           std::string_view path, std::string_view body) {
+  GPUVIGIL_TRY(HttpClientOptions options, http_options(client));
+  options.timeout = std::chrono::seconds(15);  // a test of a channel takes as long as it takes
+  GPUVIGIL_TRY(ClientResponse response,
+               http_send(method, without_slash(client.server) + std::string(path), body, options));
+  if (response.status >= 300) return std::unexpected(refusal(response.status, response.body));
+  return std::move(response.body);
+}
+
+std::string path_segment(std::string_view text) {
+  return percent_encoded(text);
+}
+
 Result<void> watch(const ClientOptions& client, const ApiParameters& parameters,
                    const std::function<Result<bool>(const std::string&)>& on_message) {
   const std::string url =

@@ -7,11 +7,11 @@
 #include <string_view>
 #include <vector>
 
-#include "alert/rule.h"
 #include "auth/access.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "engine/alert_desk.h"
 
 namespace gpuvigil {
 
@@ -47,7 +47,7 @@ struct Config {
     std::uint64_t seed = 1;
   } demo;
 
-  AlertSettings alerts;
+  AlertConfig alerts;
 
   LogSettings log;
 };

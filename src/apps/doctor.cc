@@ -10,9 +10,9 @@
 #include "apps/exit_codes.h"
 #include "apps/output.h"
 #include "apps/verbs.h"
+#include "base/json_writer.h"
 #include "base/text.h"
 #include "base/version.h"
-#include "base/json_writer.h"
 
 namespace gpuvigil {
 namespace {

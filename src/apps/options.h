@@ -37,6 +37,17 @@ struct ListOptions {
   ApiParameters parameters;
 };
 
+/// `gpuvigil alerts ...`, its list aside.
+struct AlertOptions {
+  ClientOptions client;
+  std::string id;                     ///< Of an alert, a silence, or the name of a channel.
+  std::vector<std::string> matchers;  ///< "rule=xid*".
+  std::string span;                   ///< "2h".
+  std::string comment;
+  std::string file;                 ///< Configuration with the rules to look at.
+  std::vector<std::string> traces;  ///< Recordings to try them on.
+};
+
 struct RunOptions {
   std::vector<std::string> command;
   ApiParameters parameters;  ///< Of the table: sort_by, limit and their like.

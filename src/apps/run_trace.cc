@@ -8,8 +8,8 @@
 
 #include <fmt/format.h>
 
-#include "base/version.h"
 #include "base/json_writer.h"
+#include "base/version.h"
 
 namespace gpuvigil {
 namespace {

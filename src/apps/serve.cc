@@ -42,13 +42,15 @@ std::string no_device_reason() {
   return reason;
 }
 
-/// Blocks the signals that end the program in every thread to come, so that main can wait for them.
+/// Blocks the signals that end the program, and the one that asks it to read its configuration
+/// again, in every thread to come, so that main can wait for them.
 class EndSignals {
  public:
   EndSignals() {
     sigemptyset(&set_);
     sigaddset(&set_, SIGTERM);
     sigaddset(&set_, SIGINT);
+    sigaddset(&set_, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set_, nullptr);
     // A shell that started us in the background may have had SIGINT ignored.
     std::signal(SIGINT, SIG_DFL);
@@ -127,7 +129,7 @@ EngineOptions engine_options(const Config& config) {
   options.frame_period = config.frames.period;
   options.limits.table.max_kernels = config.limits.kernels;
   options.limits.table.max_series = config.limits.series;
-  options.alerts = config.alerts;
+  options.alerts = config.alerts.builtin;
   options.no_device_reason = no_device_reason();
   return options;
 }
@@ -167,9 +169,28 @@ ServiceNotifier service_manager() {
   return {};
 }
 
+/// Reads the configuration again. What it says of alerts holds from then on; the rest needs a
+/// restart. With a mistake in it, nothing changes.
+void reload(const std::string& path, AlertDesk& desk) {
+  auto config = load_config(path);
+  if (!config) {
+    log(LogLevel::kError, "config.not_reloaded", {kv("why", config.error().message)});
+    return;
+  }
+  const bool posted = desk.post([&desk, alerts = std::move(config->alerts)] {
+    const auto done = desk.configure(alerts);
+    if (done) {
+      log(LogLevel::kInfo, "config.reloaded", {kv("rules", desk.rules().size())});
+    } else {
+      log(LogLevel::kError, "config.not_reloaded", {kv("why", done.error().message)});
+    }
+  });
+  if (!posted) log(LogLevel::kError, "config.not_reloaded", {kv("why", "too busy; try again")});
+}
+
 /// Until a signal ends the program (its number is returned): the log's and the watchdog's due.
 int attend(EndSignals& signals, ServiceNotifier& manager, Engine& engine, LiveServer& server,
-           const Clock& clock) {
+           const Clock& clock, const std::function<void()>& hang_up) {
   std::optional<Watchdog> watchdog;
   if (manager.watchdog() > Duration::zero()) {
     watchdog.emplace(
@@ -182,7 +203,10 @@ int attend(EndSignals& signals, ServiceNotifier& manager, Engine& engine, LiveSe
   }
   const Duration period = watchdog ? watchdog->period() : std::chrono::seconds(1);
   while (true) {
-    if (const auto signal = signals.wait(period)) return *signal;
+    if (const auto signal = signals.wait(period)) {
+      if (*signal != SIGHUP) return *signal;
+      hang_up();
+    }
     program_log().tick();
     if (!watchdog) continue;
     const Timestamp now = clock.now();
@@ -221,20 +245,26 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
   if (!processes) return complain(processes.error());
   engine.set_processes(*std::move(processes));
 
-  engine.start();
-
   auto tokens = prepare_tokens(config.server);
   if (!tokens) {
     complain(tokens.error());
     return kExitNoPlace;
   }
+  auto desk = AlertDesk::open(
+      engine, config.alerts,
+      {.state_directory = tokens->directory, .keep_living = !replays, .sender = {}});
+  if (!desk) return complain(desk.error());
+
+  engine.start();
+  (*desk)->start();
   const double speed = replays ? options.speed : 1.0;
   const auto server =
       LiveServer::start(engine, {.http = server_options(config, *listen),
                                  .access = access_options(config),
                                  .state_directory = tokens->directory,
                                  .frame_period = Duration(static_cast<std::int64_t>(
-                                     static_cast<double>(config.frames.period.count()) / speed))});
+                                     static_cast<double>(config.frames.period.count()) / speed)),
+                                 .desk = desk->get()});
   if (!server) {
     complain(server.error());
     const Errc code = server.error().code;
@@ -248,10 +278,12 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
   ServiceNotifier manager = service_manager();
   manager.send(fmt::format("READY=1\nSTATUS=Serving {} from {}", (*server)->url(), feeds->what));
 
-  const int signal = attend(signals, manager, engine, **server, *real_time);
+  const int signal = attend(signals, manager, engine, **server, *real_time,
+                            [&] { reload(options.config, **desk); });
   log(LogLevel::kInfo, "server.stopping", {kv("signal", signal)});
   manager.send("STOPPING=1\nSTATUS=Finishing what is in flight");
   (*server)->stop(config.server.drain);
+  (*desk)->stop();
   log(LogLevel::kInfo, "server.stopped");
   program_log().finish();
   return kExitOk;

@@ -18,7 +18,13 @@ bool is_field_text(std::string_view text) {
 }  // namespace
 
 Result<std::string> format_get(const HttpUrl& url, const HttpHeaders& headers) {
-  std::string out = fmt::format("GET {} HTTP/1.1\r\nHost: {}\r\n", url.target, url.authority());
+  return format_request("GET", url, headers);
+}
+
+Result<std::string> format_request(std::string_view method, const HttpUrl& url,
+                                   const HttpHeaders& headers) {
+  std::string out =
+      fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\n", method, url.target, url.authority());
   for (const auto& [name, value] : headers) {
     if (name.empty() || !is_field_text(name) || !is_field_text(value)) {
       return fail(Errc::kInvalidArgument, "a header holds a control character");

@@ -32,4 +32,9 @@ struct HttpClientOptions {
 [[nodiscard]] Result<ClientResponse> http_get(std::string_view url,
                                               const HttpClientOptions& options = {});
 
+/// The same with another method and a body of JSON; `method` is a literal, an empty body none.
+[[nodiscard]] Result<ClientResponse> http_send(std::string_view method, std::string_view url,
+                                               std::string_view body,
+                                               const HttpClientOptions& options = {});
+
 }  // namespace gpuvigil
