@@ -33,11 +33,11 @@ test-long: ## Concurrent and end-to-end tests with TSan, short fuzzing, the long
 	@tools/bootstrap run test fuzz
 	@$(call configure,tsan) && cmake --build --preset tsan --parallel $(JOBS) --target concurrent_tests
 	@ctest --preset tsan --parallel $(JOBS) --label-regex '^concurrent$$'
-	@$(MAKE) fuzz FUZZ_SECONDS=10
+	@$(MAKE) fuzz FUZZ_SECONDS=5
 	@$(call build,dev)
 	@ctest --preset dev --parallel $(JOBS) --label-regex '^(long|soak)$$'
 
-test-builds: ## The archive of make dist, and a build without the parts that can be left out
+test-builds: ## The archive of make dist, a build without its parts, and what takes longest
 	@tools/bootstrap run test dist
 	@$(call build,dev)
 	@ctest --preset dev --label-regex '^builds$$'

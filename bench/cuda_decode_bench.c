@@ -16,6 +16,7 @@
 
 #define ROUNDS 9
 #define BUFFERS 16  // few, as CUPTI gets the same ones again and again
+#define AT_ONCE 8   // as the agent reads them
 #define PASSES 8
 #define KERNELS 300
 #define SPACING_NS 300U
@@ -110,7 +111,7 @@ static double median(double* values) {
 }
 
 static uint64_t iterate(cupti_next_record next, uint8_t* buffer) {
-  cuda_reader reader = cuda_reader_open(next, buffer, VALID);
+  cuda_reader reader = cuda_reader_open(next, NULL, buffer, VALID);
   uint64_t sum = 0;
   const void* record = NULL;
   while ((record = cuda_reader_next(&reader)) != NULL) sum += cuda_record_kind(record);
@@ -142,7 +143,11 @@ int main(void) {
       const uint64_t begin = cpu_ns();
       for (int b = 0; b < BUFFERS; ++b) sum += iterate(next, buffers[b]);
       const uint64_t between = cpu_ns();
-      for (int b = 0; b < BUFFERS; ++b) cuda_tally_buffer(next, buffers[b], VALID);
+      for (int b = 0; b < BUFFERS; ++b) {
+        if (b % AT_ONCE == 0) cuda_tally_begin();
+        cuda_tally_buffer(next, buffers[b], VALID);
+        if (b % AT_ONCE == AT_ONCE - 1) cuda_tally_end();
+      }
       counting += cpu_ns() - between;
       iterating += between - begin;
     }

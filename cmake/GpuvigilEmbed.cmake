@@ -57,3 +57,16 @@ function(gpuvigil_npm_folder folder variable)
   endif()
   set(${variable} "${to}/node_modules" PARENT_SCOPE)
 endfunction()
+
+# gpuvigil_web_bundle(OUTPUT_VARIABLE index.html assets/app.js): builds the dashboard into build/web
+# of the sources, which all builds of them share, and gives the folder that holds those files.
+# tools/web_bundle looks at the sources' content each time and does nothing where it is known.
+function(gpuvigil_web_bundle variable)
+  set(out "${PROJECT_SOURCE_DIR}/build/web")
+  list(TRANSFORM ARGN PREPEND "${out}/dist/" OUTPUT_VARIABLE files)
+  add_custom_target(web_bundle BYPRODUCTS ${files} VERBATIM
+                    COMMAND "${GPUVIGIL_PYTHON}" "${PROJECT_SOURCE_DIR}/tools/web_bundle"
+                            "${out}" ${ARGN}
+                    COMMENT "The dashboard, where it has changed")
+  set(${variable} "${out}/dist" PARENT_SCOPE)
+endfunction()

@@ -7,6 +7,7 @@ endfunction()
 
 gpuvigil_part(AGENTS "The socket at which programs report themselves, and what does it in them")
 gpuvigil_part(API_DOCS "The page /docs, with Swagger UI from npm")
+gpuvigil_part(DASHBOARD "The dashboard at /, built with npm")
 gpuvigil_part(DEMO "The simulated machine")
 gpuvigil_part(DRM "Cards of AMD and Intel by what the kernel shows of them")
 gpuvigil_part(NVML "Devices by NVIDIA's management library, which is loaded where it is found")

@@ -14,18 +14,19 @@
 #include "budget.h"
 #include "extras.h"
 #include "keep.h"
+#include "launch.h"
 #include "link.h"
 #include "log.h"
 #include "series.h"
 #include "shard.h"
 #include "tables.h"
+#include "trace.h"
 #include "writer.h"
 
 #define PUBLISH_MS 250U
 #define BUDGET_MS 1000U
 #define EXIT_MS 2000U
 #define STACK_BYTES (256U * 1024U)
-#define MAX_DURATION (UINT64_C(1) << 50U)
 #define SECOND_NS UINT64_C(1000000000)
 
 #define GET(place) __atomic_load_n(&(place), __ATOMIC_RELAXED)
@@ -97,6 +98,29 @@ static void keep_budget(rounds* r) {
   if (plan->on_detail != NULL) plan->on_detail(level.detail, level.every);
 }
 
+/// Does what the server asks for by itself.
+static void heed_server(void) {
+  gpuvigil_trace_request request;
+  if (!gpuvigil_link_is_taken()) gpuvigil_trace_drop();
+  if (!gpuvigil_link_take_request(&request)) return;
+  const int ring = gpuvigil_trace_heed(&request);
+  if (request.duration_ns == 0) return;
+  agent_log("a trace of %llu ms is asked for: %s",
+            (unsigned long long)(request.duration_ns / 1000000U), ring >= 0 ? "yes" : "no memory");
+  gpuvigil_trace_answer answer = {.magic = GPUVIGIL_TRACE_MAGIC,
+                                  .id = request.id,
+                                  .size = ring >= 0 ? GPUVIGIL_TRACE_MAX_BYTES : 0};
+  if (!gpuvigil_link_send(&answer, sizeof(answer), ring)) gpuvigil_trace_drop();
+  if (ring >= 0) close(ring);
+}
+
+static uint32_t wait_ms(void) {
+  const uint64_t now = agent_now();
+  const uint64_t due = gpuvigil_trace_due();
+  const uint64_t left = due > now ? (due - now) / 1000000U + 1U : 0;
+  return left < PUBLISH_MS ? (uint32_t)left : PUBLISH_MS;
+}
+
 static void finish(void) {
   pthread_mutex_lock(&mutex);
   is_finished = true;
@@ -115,11 +139,15 @@ static void* run(void* unused) {
     const gpuvigil_state before = r.link.state;
     r.next_try_ms = gpuvigil_keep_linked(&r.link, r.next_try_ms, false);
     if (r.link.state != before) agent_log("%s", r.link.why);
-    if (ends || gpuvigil_keep_now_ms() >= r.next_flush_ms) flush(&r, ends);
+    heed_server();
+    const bool is_traced = agent_now() >= gpuvigil_trace_due();
+    if (ends || is_traced || gpuvigil_keep_now_ms() >= r.next_flush_ms) flush(&r, ends);
     if (ends) SET(is_on, false);
     gpuvigil_writer_publish(gpuvigil_link_is_taken());
+    // Behind it: the names of what the trace holds are in the segment.
+    if (ends || is_traced) gpuvigil_trace_finish();
     keep_budget(&r);
-    if (!ends) gpuvigil_keep_waiting(wake, r.next_try_ms, PUBLISH_MS);
+    if (!ends) gpuvigil_keep_waiting(wake, r.next_try_ms, wait_ms());
   }
   finish();
   return unused;
@@ -134,6 +162,7 @@ static void in_child(void) {
   gpuvigil_shard_after_fork();
   gpuvigil_writer_after_fork();
   gpuvigil_link_after_fork();
+  gpuvigil_trace_after_fork();
   gpuvigil_log_after_fork();
   if (wake >= 0) close(wake);
   wake = -1;
@@ -246,27 +275,79 @@ void agent_release(void) {
   gpuvigil_shard_release();
 }
 
-void agent_count(const agent_execution* one) {
-  if (one->series == AGENT_NONE) {
+void agent_launch_renew(agent_launch* launch) {
+  if (launch->series == AGENT_NONE || gpuvigil_shard_shared == NULL) return;
+  launch->row = gpuvigil_shard_shared->cells[launch->series];
+  launch->range = launch->row != NULL ? gpuvigil_shard_extremes(launch->row) : NULL;
+}
+
+agent_launch agent_launch_of(const agent_execution* like) {
+  agent_launch launch = {.series = like->series, .kind = like->kind};
+  if (like->series == AGENT_NONE) return launch;
+  launch.busy = agent_busy_of(gpuvigil_tables_busy(like->device), agent_kind_is_kernel(like->kind));
+  if (like->is_detail) {
+    launch.stream = gpuvigil_tables_stream(like);
+    launch.shape = gpuvigil_tables_shape(like);
+  }
+  agent_launch_renew(&launch);
+  return launch;
+}
+
+void agent_busy_tell(agent_busy* busy, uintptr_t whose, uint64_t start_ns, uint64_t end_ns) {
+  busy_pair* const pair = (busy_pair*)(busy->whose & ~(uintptr_t)1);
+  if (pair != NULL) {
+    gpuvigil_busy_end(&busy->batch);
+    if ((busy->whose & 1U) != 0) gpuvigil_busy_add_batch(&pair->kernels, &busy->batch);
+    gpuvigil_busy_add_batch(&pair->all, &busy->batch);
+  }
+  busy->whose = whose;
+  gpuvigil_busy_begin(&busy->batch, start_ns, end_ns);
+}
+
+void agent_launch_count_any(agent_launch* launch, agent_busy* busy, uint64_t start_ns,
+                            uint64_t end_ns, bool is_detail) {
+  if (launch->series == AGENT_NONE) {
     agent_lose(GPUVIGIL_LOSS_UNCOUNTED, 1);
     return;
   }
-  const uint64_t length = one->end_ns - one->start_ns;
-  if (one->start_ns == 0 || one->end_ns < one->start_ns || length >= MAX_DURATION) {
-    agent_count_untimed(one->series, 1);
+  const uint64_t length = end_ns - start_ns;
+  if (start_ns == 0 || end_ns < start_ns || length >= AGENT_LONGEST_NS) {
+    agent_count_untimed(launch->series, 1);
     return;
   }
-  const execution counted = {.id = one->series,
+  const execution counted = {.id = launch->series,
                              .duration_ns = length,
                              .memory_bytes = GPUVIGIL_NO_MEMORY,
-                             .start_ns = one->start_ns,
-                             .end_ns = one->end_ns};
+                             .start_ns = start_ns,
+                             .end_ns = end_ns};
   if (!gpuvigil_shard_record_held(&counted)) {
     agent_lose(GPUVIGIL_LOSS_UNCOUNTED, 1);
     return;
   }
-  gpuvigil_tables_count(one);
-  if (one->is_detail) gpuvigil_tables_count_detail(one);
+  agent_launch_renew(launch);
+  agent_launch_count_beside(launch, busy, start_ns, end_ns, is_detail);
+}
+
+void agent_count(const agent_execution* one) {
+  const bool is_timed = one->start_ns != 0 && one->end_ns >= one->start_ns &&
+                        one->end_ns - one->start_ns < AGENT_LONGEST_NS;
+  // What has no times is in no table either, and takes no room there.
+  agent_execution like = *one;
+  like.is_detail = one->is_detail && is_timed;
+  agent_launch launch = agent_launch_of(&like);
+  agent_busy busy;
+  busy.whose = 0;
+  agent_launch_count(&launch, &busy, one->start_ns, one->end_ns, like.is_detail);
+  agent_busy_tell(&busy, 0, 0, 0);
+  agent_trace(one);
+}
+
+bool agent_is_traced(void) {
+  return gpuvigil_trace_ring != NULL;
+}
+
+void agent_trace(const agent_execution* one) {
+  if (gpuvigil_trace_ring != NULL) gpuvigil_trace_write(one);
 }
 
 void agent_lose(uint32_t loss, uint64_t calls) {

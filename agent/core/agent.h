@@ -29,6 +29,9 @@
 /// No device, series or shape.
 #define AGENT_NONE UINT32_MAX
 
+/// An execution that is as long or longer has no times.
+#define AGENT_LONGEST_NS (UINT64_C(1) << 50U)
+
 /// What one agent is. Has to stay as it is for ever.
 typedef struct agent_plan {
   const char* writer;  ///< "cuda", "opencl"
@@ -102,11 +105,20 @@ typedef struct agent_execution {
   uint64_t start_ns;
   uint64_t end_ns;           ///< Before start_ns, or 0: untimed.
   const agent_shape* shape;  ///< NULL: not known, or not looked at.
-  bool is_detail;            ///< Also for the streams, the shapes and the list of the newest.
+  uint64_t bytes;            ///< That were copied or set, where `has_bytes`.
+  uint64_t correlation;      ///< As the driver numbers launches; 0: it does not, or not here.
+  bool has_bytes;
+  bool is_detail;  ///< Also for the streams, the shapes and the list of the newest.
 } agent_execution;
 
-/// Counts one execution. Held.
+/// Counts one execution, and traces it. Held.
 void agent_count(const agent_execution* one);
+
+/// Whether a server asks for single executions; the same as long as it is held.
+bool agent_is_traced(void);
+
+/// Traces an execution that was counted otherwise, by agent_launch_count(). Held.
+void agent_trace(const agent_execution* one);
 
 /// Counts executions of which only the number is known. Any thread, no lock.
 void agent_count_untimed(uint32_t series, uint64_t calls);

@@ -18,6 +18,8 @@ const budget_level gpuvigil_budget_levels[BUDGET_LEVELS] = {
 /// It steps down before the budget is used up, and up where a level that costs four times as much
 /// would still be well within it.
 static const double kAlarming = 0.8;
+/// Before it looks away altogether the budget has to be used up: counting is worth all of it.
+static const double kSpent = 1.0;
 static const double kExcessive = 3.0;
 static const double kCalm = 0.15;
 
@@ -63,7 +65,8 @@ budget gpuvigil_budget_next(budget now, uint64_t cost_ns, uint64_t wall_ns) {
   const double share = (double)cost_ns / (double)wall_ns / now.allowed;
   if (now.since_up < CALM_ROUNDS) ++now.since_up;
   if (share > kExcessive) return step_down(now, 2);
-  if (share > kAlarming) return step_down(now, 1);
+  const bool is_off_next = now.level == BUDGET_LEVELS - 2U;
+  if (share > (is_off_next ? kSpent : kAlarming)) return step_down(now, 1);
   now.calm = share < kCalm ? now.calm + 1U : 0;
   // It has proved affordable: a burst that is over is no reason to wait for ever.
   if (now.since_up == CALM_ROUNDS && now.calm == 6U * CALM_ROUNDS) now.calm_needed = CALM_ROUNDS;

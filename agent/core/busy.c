@@ -72,6 +72,22 @@ void gpuvigil_busy_add(busy_union* busy, uint64_t from, uint64_t to) {
   if (busy->late_count == BUSY_LATE) settle(busy);
 }
 
+void gpuvigil_busy_add_batch(busy_union* busy, const busy_batch* batch) {
+  const uint32_t count = batch->count + 1U;
+  const busy_run* const runs = batch->runs;
+  uint32_t i = 0;
+  // Only the first ones can touch what is there already; the others only follow.
+  while (i < count && (busy->run_count == 0 || busy->late_count != 0 ||
+                       runs[i].from <= busy->runs[busy->run_count - 1U].to)) {
+    gpuvigil_busy_add(busy, runs[i].from, runs[i].to);
+    ++i;
+  }
+  if (i == count) return;
+  if (busy->run_count + (count - i) > BUSY_RUNS) seal(busy, BUSY_RUNS / 2U);
+  memcpy(busy->runs + busy->run_count, runs + i, (count - i) * sizeof(*runs));
+  busy->run_count += count - i;
+}
+
 uint64_t gpuvigil_busy_until(busy_union* busy, uint64_t until) {
   settle(busy);
   uint64_t length = busy->sealed_ns;

@@ -125,20 +125,24 @@ static void write_status(gpuvigil_segment_status* status) {
 static void publish(unsigned char* segment) {
   gpuvigil_segment_header* const header = (void*)segment;
   write_untimed();
-  gpuvigil_shard_hold();
   write_shapes(segment);
   write_streams(segment);
   write_devices(segment);
   write_status(&header->status);
-  gpuvigil_shard_release();
 }
 
 void gpuvigil_extras_start(const agent_plan* plan) {
   static writer_extras extras = {.abi = 2, .lay_out = lay_out, .publish = publish};
   extras.writer = plan->writer;
-  extras.features = plan->features | GPUVIGIL_SEGMENT_HAS_STATUS;
+  extras.features = plan->features | GPUVIGIL_SEGMENT_HAS_STATUS | GPUVIGIL_SEGMENT_HAS_TRACE;
   gpuvigil_writer_set_extras(&extras);
   covered_until = covered_told = agent_now();
+}
+
+uint64_t gpuvigil_extras_untimed(void) {
+  uint64_t all = 0;
+  for (size_t i = 0; i < MAX_SERIES; ++i) all += GET(untimed[i]);
+  return all;
 }
 
 uint64_t gpuvigil_extras_cost(void) {

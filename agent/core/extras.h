@@ -13,5 +13,8 @@ void gpuvigil_extras_start(const agent_plan* plan);
 /// The counters of agent_spent() and of the agent's own thread.
 uint64_t gpuvigil_extras_cost(void);
 
+/// Everything that agent_count_untimed() counted in a row. Any thread.
+uint64_t gpuvigil_extras_untimed(void);
+
 /// What agent_detail() says from now on.
 void gpuvigil_extras_set_detail(uint32_t detail, uint32_t every);

@@ -4,15 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "busy.h"
-
 #define SHAPE_SLOTS (2U * MAX_SHAPES)
 #define STREAM_SLOTS (2U * MAX_STREAMS)
-
-typedef struct busy_pair {
-  busy_union kernels;
-  busy_union all;
-} busy_pair;
 
 static shape_entry shapes[MAX_SHAPES] = {{.told = {.row = GPUVIGIL_NO_ROW}}};
 static uint32_t shape_count = 1;
@@ -105,29 +98,19 @@ static uint32_t find_stream(const agent_execution* one) {
 
 // ---- all together ----
 
-static bool is_kernel(uint32_t kind) {
-  return kind == GPUVIGIL_KIND_COMPUTE || kind == GPUVIGIL_KIND_COLLECTIVE;
+busy_pair* gpuvigil_tables_busy(uint32_t device) {
+  if (device >= MAX_DEVICES) return NULL;
+  if (busy[device] == NULL) busy[device] = calloc(1, sizeof(busy_pair));
+  return busy[device];
 }
 
-void gpuvigil_tables_count(const agent_execution* one) {
-  if (one->device >= MAX_DEVICES) return;
-  if (busy[one->device] == NULL) busy[one->device] = calloc(1, sizeof(busy_pair));
-  busy_pair* const pair = busy[one->device];
-  if (pair == NULL) return;
-  if (is_kernel(one->kind)) gpuvigil_busy_add(&pair->kernels, one->start_ns, one->end_ns);
-  gpuvigil_busy_add(&pair->all, one->start_ns, one->end_ns);
+stream_entry* gpuvigil_tables_stream(const agent_execution* one) {
+  return &streams[find_stream(one)];
 }
 
-void gpuvigil_tables_count_detail(const agent_execution* one) {
-  const uint64_t length = one->end_ns - one->start_ns;
-  stream_entry* const stream = &streams[find_stream(one)];
-  ++stream->calls.now;
-  stream->sum_ns.now += length;
-  if (one->shape == NULL) return;
-  const bool is_known = one->shape != &agent_shape_other;
-  shape_entry* const shape = &shapes[is_known ? find_shape(one->series, one->shape) : 0];
-  ++shape->calls.now;
-  shape->sum_ns.now += length;
+shape_entry* gpuvigil_tables_shape(const agent_execution* one) {
+  if (one->shape == NULL) return NULL;
+  return &shapes[one->shape != &agent_shape_other ? find_shape(one->series, one->shape) : 0];
 }
 
 void gpuvigil_tables_remember(uint32_t device, uint64_t allocated, uint64_t pool_reserved,

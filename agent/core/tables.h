@@ -5,6 +5,7 @@
 // agent_hold().
 
 #include "agent.h"
+#include "busy.h"
 #include "series.h"
 
 #define MAX_SHAPES 512U
@@ -39,11 +40,19 @@ typedef struct device_entry {
   gpuvigil_segment_memory memory;
 } device_entry;
 
-/// Counts an execution that has times.
-void gpuvigil_tables_count(const agent_execution* one);
+/// The busy times of a device.
+typedef struct busy_pair {
+  busy_union kernels;
+  busy_union all;
+} busy_pair;
 
-/// In its shape and its stream.
-void gpuvigil_tables_count_detail(const agent_execution* one);
+/// Where what runs on a device (index) keeps it busy; NULL without memory, or for no device.
+busy_pair* gpuvigil_tables_busy(uint32_t device);
+
+/// Where an execution counts by its stream, and by its shape, made where there is room. NULL: an
+/// execution without a shape.
+stream_entry* gpuvigil_tables_stream(const agent_execution* one);
+shape_entry* gpuvigil_tables_shape(const agent_execution* one);
 
 void gpuvigil_tables_remember(uint32_t device, uint64_t allocated, uint64_t pool_reserved,
                               uint64_t pool_used);

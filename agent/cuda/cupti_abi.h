@@ -2,9 +2,8 @@
 #pragma once
 
 // What the agent uses of CUPTI and of the driver, written down by offsets: one build serves every
-// What the agent uses of CUPTI and of the driver, written down by offsets: one build serves each
-// that all releases have. No record is ever copied or stepped over by its size: CUPTI's own
-// iterator goes from one to the next.
+// release, because the beginning of a record, which is all that stands here, is the same in all. No
+// record is ever copied or stepped over by its size here: see record_reader.h.
 
 #include <stddef.h>
 #include <stdint.h>

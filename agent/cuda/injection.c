@@ -29,7 +29,7 @@
 
 /// A buffer that was given so many flushes ago and is still out makes us ask whether it comes back.
 #define SUSPICIOUS_ROUNDS 5U
-/// So many buffers are read one after the other; that takes some hundred microseconds.
+/// So many buffers are read one after the other; that takes some hundred microseconds at most.
 #define READ_AT_ONCE 8U
 /// So many buffers wait for the driver to say what its devices are; then nobody is waited for.
 #define MOST_ASIDE (CUDA_MAX_BUFFERS / 2U)
@@ -68,10 +68,16 @@ static void on_request(uint8_t** buffer, size_t* size, size_t* most_records) {
 static void drain(void) {
   uint32_t number = 0;
   size_t valid = 0;
-  uint8_t* buffer = NULL;
-  while ((buffer = cuda_buffers_take_aside(&number, &valid)) != NULL) {
-    cuda_tally_buffer(cupti.next_record, buffer, valid);
-    cuda_buffers_release(number);
+  uint8_t* buffer = cuda_buffers_take_aside(&number, &valid);
+  while (buffer != NULL) {
+    cuda_tally_begin();
+    // No more of them: others may wait.
+    for (uint32_t i = 0; i < READ_AT_ONCE && buffer != NULL; ++i) {
+      cuda_tally_buffer(cupti.next_record, buffer, valid);
+      cuda_buffers_release(number);
+      buffer = cuda_buffers_take_aside(&number, &valid);
+    }
+    cuda_tally_end();
   }
 }
 

@@ -83,6 +83,11 @@ const cuda_name* cuda_name_find(const char* name, uint32_t device, cuda_series_o
   return slot;
 }
 
+void cuda_name_head(const char* name, uint64_t head[2]) {
+  head[0] = head[1] = 0;
+  if (name != NULL) read_head(name, head);
+}
+
 void cuda_names_forget(void) {
   epoch = (epoch + 1U) & (UINT32_MAX >> DEVICE_BITS);
   if (epoch != 0) return;

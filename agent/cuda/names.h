@@ -24,8 +24,8 @@ typedef struct cuda_name {
 
 /// The series of an entry, UINT32_MAX where there is none; its kind.
 static inline uint32_t cuda_name_series(const cuda_name* name) {
-  const uint32_t series = name->what >> 4U;
-  return series == UINT32_MAX >> 4U ? UINT32_MAX : series;
+  const uint32_t found = name->what >> 4U;
+  return found == UINT32_MAX >> 4U ? UINT32_MAX : found;
 }
 static inline uint32_t cuda_name_kind(const cuda_name* name) {
   return name->what & 15U;
@@ -36,6 +36,10 @@ typedef uint32_t (*cuda_series_of)(const char* name, uint32_t kind, uint32_t dev
 
 /// The entry of a kernel; valid until the next call. `name` may be NULL; `device` is below 64.
 const cuda_name* cuda_name_find(const char* name, uint32_t device, cuda_series_of series_of);
+
+/// What of a name is compared: its first 16 bytes, and what is behind it where it is shorter. Of no
+/// name: zero.
+void cuda_name_head(const char* name, uint64_t head[2]);
 
 /// Forgets everything.
 void cuda_names_forget(void);

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <random>
 #include <string>
+#include <vector>
 
 #include <dlfcn.h>
 #include <gmock/gmock.h>
@@ -23,7 +24,7 @@ using testing::Records;
 /// Durations of kernels that a buffer gives, or what else there was.
 std::string read(std::vector<std::uint8_t>& bytes, std::size_t valid,
                  cupti_next_record next = next_record) {
-  cuda_reader reader = cuda_reader_open(next, bytes.data(), valid);
+  cuda_reader reader = cuda_reader_open(next, nullptr, bytes.data(), valid);
   std::string found;
   while (const void* record = cuda_reader_next(&reader)) {
     const std::uint32_t kind = cuda_record_kind(record);
@@ -144,7 +145,7 @@ TEST(RecordReader, SurvivesAnyBytes) {
       constexpr std::array<std::uint8_t, 4> kKinds = {10, 1, 49, 51};
       if (random() % 3 == 0) bytes[at] = kKinds.at(random() % kKinds.size());
     }
-    cuda_reader reader = cuda_reader_open(next_record, bytes.data(), bytes.size());
+    cuda_reader reader = cuda_reader_open(next_record, nullptr, bytes.data(), bytes.size());
     std::uint64_t sum = 0;
     while (const void* record = cuda_reader_next(&reader)) {
       // Every byte that the kind promises can be read.
@@ -154,6 +155,119 @@ TEST(RecordReader, SurvivesAnyBytes) {
     }
     EXPECT_LE(reader.records, bytes.size() / 8) << sum;
   }
+}
+
+// ---- lengths that were learned ----
+
+std::size_t steps_asked = 0;
+
+int counted_step(std::uint8_t* buffer, std::size_t valid, void** at) {
+  ++steps_asked;
+  return next_record(buffer, valid, at);
+}
+
+/// Where a buffer's records are, and how it ended.
+std::vector<std::ptrdiff_t> places(std::vector<std::uint8_t>& bytes, cuda_strides* strides,
+                                   cupti_next_record next = counted_step) {
+  cuda_reader reader = cuda_reader_open(next, strides, bytes.data(), bytes.size());
+  std::vector<std::ptrdiff_t> found;
+  while (const void* record = cuda_reader_next(&reader)) {
+    found.push_back(static_cast<const std::uint8_t*>(record) - bytes.data());
+  }
+  found.push_back(static_cast<std::ptrdiff_t>(reader.records));
+  found.push_back(static_cast<std::ptrdiff_t>(reader.unknown));
+  found.push_back(reader.is_damaged ? 1 : 0);
+  return found;
+}
+
+/// Records of any kinds, now and then one that was not asked for, or bytes that are none.
+std::vector<std::uint8_t> any_buffer(std::mt19937_64& random) {
+  Records records;
+  const bool is_bad = random() % 4 == 0;
+  for (std::size_t i = 0, count = random() % 120; i < count; ++i) {
+    switch (random() % (is_bad ? 13 : 12)) {
+      case 0:
+        records.add(CUPTI_KIND_MEMCPY, cupti_memcpy{}, record_bytes()[1]);
+        break;
+      case 1:
+        records.add(CUPTI_KIND_MEMSET, cupti_memset{}, record_bytes()[2]);
+        break;
+      case 2:
+        records.add(CUPTI_KIND_MEMORY2, cupti_memory2{}, record_bytes()[49]);
+        break;
+      case 3:
+        records.add(40, cupti_memset{}, 72);
+        break;
+      case 12:
+        records.bytes().resize(records.bytes().size() + 8 * (random() % 9));
+        break;
+      default:
+        records.add_kernel("k", 1, 2, record_bytes()[10]);
+        break;
+    }
+  }
+  if (random() % 4 == 0) records.bytes().resize(records.bytes().size() / 3 * 2);
+  records.bytes().shrink_to_fit();  // so that the sanitizer sees what is read beyond
+  return records.bytes();
+}
+
+TEST(RecordReader, FindsTheSameByTheLengthsThatItLearned) {
+  std::mt19937_64 random(11);
+  for (std::size_t stride = 160; stride <= 248; stride += 8) {
+    record_bytes().fill(0);
+    record_bytes()[CUPTI_KIND_CONCURRENT_KERNEL] = stride;
+    record_bytes()[CUPTI_KIND_MEMCPY] = sizeof(cupti_memcpy) + stride - 160;
+    record_bytes()[CUPTI_KIND_MEMSET] = sizeof(cupti_memset) + stride - 160;
+    record_bytes()[CUPTI_KIND_MEMORY2] = sizeof(cupti_memory2) + stride - 160;
+    cuda_strides strides{};
+    for (int buffer = 0; buffer < 300; ++buffer) {
+      std::vector<std::uint8_t> bytes = any_buffer(random);
+      const auto want = places(bytes, nullptr);
+      ASSERT_EQ(places(bytes, &strides), want) << stride << " " << buffer;
+    }
+    EXPECT_FALSE(strides.is_irregular);
+    EXPECT_EQ(strides.bytes[CUPTI_KIND_CONCURRENT_KERNEL], stride);
+  }
+}
+
+TEST(RecordReader, AsksTheIteratorAtBothEndsOfABufferOnly) {
+  record_bytes().fill(0);
+  Records records;
+  for (int i = 0; i < 1000; ++i) records.add_kernel("k", 1, 2, 216);
+  cuda_strides strides{};
+  steps_asked = 0;
+  const auto want = places(records.bytes(), nullptr);
+  EXPECT_EQ(steps_asked, 1001U);
+  for (int buffer = 0; buffer < 3; ++buffer) {
+    steps_asked = 0;
+    EXPECT_EQ(places(records.bytes(), &strides), want);
+    EXPECT_LE(steps_asked, 12U);
+    EXPECT_GE(steps_asked, 7U);
+  }
+}
+
+/// Every fifth kernel is eight bytes longer: no release does so, and none may be read wrongly.
+int limping_step(std::uint8_t* buffer, std::size_t valid, void** at) {
+  const std::ptrdiff_t place = *at == nullptr ? 0 : static_cast<std::uint8_t*>(*at) - buffer + 216;
+  const std::ptrdiff_t next = place + (*at != nullptr && place % 1088 == 1080 ? 8 : 0);
+  if (next + 216 > static_cast<std::ptrdiff_t>(valid)) return CUPTI_MAX_LIMIT_REACHED;
+  *at = buffer + next;
+  return CUPTI_SUCCESS;
+}
+
+TEST(RecordReader, LearnsNothingWhereLengthsDiffer) {
+  record_bytes().fill(0);
+  Records records;
+  for (int i = 0; i < 1000; ++i) {
+    records.add_kernel("k", 1, 2, 216);
+    if (i % 5 == 4) records.bytes().resize(records.bytes().size() + 8, 0);
+  }
+  const auto want = places(records.bytes(), nullptr, limping_step);
+  cuda_strides strides{};
+  (void)places(records.bytes(), &strides, limping_step);
+  EXPECT_TRUE(strides.is_irregular);
+  EXPECT_EQ(places(records.bytes(), &strides, limping_step), want);
+  EXPECT_EQ(places(records.bytes(), &strides, limping_step), want);
 }
 
 /// NVIDIA's own iterator, where the toolkit is installed: it needs no driver.
@@ -192,6 +306,12 @@ TEST(RecordReader, AgreesWithTheIteratorOfNvidia) {
   }
   const std::string want = read(records.bytes(), records.bytes().size());
   EXPECT_EQ(read(records.bytes(), records.bytes().size(), next), want);
+  cuda_strides strides{};
+  const auto where = places(records.bytes(), nullptr, next);
+  EXPECT_EQ(where.size(), 703U);
+  EXPECT_EQ(places(records.bytes(), &strides, next), where);
+  EXPECT_EQ(places(records.bytes(), &strides, next), where);
+  EXPECT_EQ(strides.bytes[CUPTI_KIND_MEMORY2], 128U);
   EXPECT_EQ(want.find("damaged"), std::string::npos);
   // What is no record ends it, and nothing beyond the valid bytes is given.
   EXPECT_EQ(read(records.bytes(), 215, next), "");

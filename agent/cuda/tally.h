@@ -8,7 +8,12 @@
 
 #include "cupti_abi.h"
 
-/// Counts the records of one buffer; holds the agent meanwhile. Any thread.
+/// Holds the agent, and lets go of it: around some buffers, as what counting needs has left the
+/// caches by the next time. Any thread.
+void cuda_tally_begin(void);
+void cuda_tally_end(void);
+
+/// Counts the records of one buffer. Between the two above.
 void cuda_tally_buffer(cupti_next_record next, uint8_t* buffer, size_t valid);
 
 /// Counts the executions of a buffer as lost: what is in it cannot be told from another's.

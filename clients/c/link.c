@@ -17,6 +17,7 @@
 
 static int descriptor = -1;
 static bool is_taken;
+static gpuvigil_trace_request request;  // the newest; without its magic there is none
 /// Where to look, in this order; an empty one ends it. One byte more than fits into an address, so
 /// that what is too long is refused and not cut.
 static char places[2][sizeof(((struct sockaddr_un*)0)->sun_path) + 1U];
@@ -73,24 +74,24 @@ static int find_server(const char** path) {
   return error;
 }
 
-static bool send_hello(int segment, uint32_t abi) {
-  gpuvigil_hello hello = {
-      .magic = GPUVIGIL_HELLO_MAGIC, .abi = abi, .size = GPUVIGIL_SEGMENT_MAX_BYTES};
-  struct iovec bytes = {.iov_base = &hello, .iov_len = sizeof(hello)};
+bool gpuvigil_link_send(void* text, size_t size, int beside) {
+  struct iovec bytes = {.iov_base = text, .iov_len = size};
   union {
     struct cmsghdr aligned;
     char space[CMSG_SPACE(sizeof(int))];
   } control = {.space = {0}};
-  struct msghdr message = {.msg_iov = &bytes,
-                           .msg_iovlen = 1,
-                           .msg_control = control.space,
-                           .msg_controllen = sizeof(control.space)};
+  struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1};
+  if (beside < 0) {
+    return sendmsg(descriptor, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)size;
+  }
+  message.msg_control = control.space;
+  message.msg_controllen = sizeof(control.space);
   struct cmsghdr* const rights = CMSG_FIRSTHDR(&message);
   rights->cmsg_level = SOL_SOCKET;
   rights->cmsg_type = SCM_RIGHTS;
   rights->cmsg_len = CMSG_LEN(sizeof(int));
-  memcpy(CMSG_DATA(rights), &segment, sizeof(segment));
-  return sendmsg(descriptor, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof(hello);
+  memcpy(CMSG_DATA(rights), &beside, sizeof(beside));
+  return sendmsg(descriptor, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)size;
 }
 
 void gpuvigil_link_connect(int segment, uint32_t abi, link_status* status) {
@@ -100,7 +101,9 @@ void gpuvigil_link_connect(int segment, uint32_t abi, link_status* status) {
     tell(status, GPUVIGIL_SEARCHING, "no server answers at %s (%s)", path, strerror(error));
     return;
   }
-  if (!send_hello(segment, abi)) {
+  gpuvigil_hello hello = {
+      .magic = GPUVIGIL_HELLO_MAGIC, .abi = abi, .size = GPUVIGIL_SEGMENT_MAX_BYTES};
+  if (!gpuvigil_link_send(&hello, sizeof(hello), segment)) {
     tell(status, GPUVIGIL_SEARCHING, "the server at %s does not listen (%s)", path,
          strerror(errno));
     gpuvigil_link_close();
@@ -125,8 +128,14 @@ static bool read_welcome(const gpuvigil_welcome* welcome, size_t bytes, link_sta
   return true;
 }
 
+/// What a server says once it has taken us. What is not known is for later versions.
+static void hear(const void* said, size_t bytes) {
+  const gpuvigil_trace_request* const asked = said;
+  if (bytes == sizeof(*asked) && asked->magic == GPUVIGIL_TRACE_MAGIC) request = *asked;
+}
+
 bool gpuvigil_link_listen(link_status* status) {
-  gpuvigil_welcome welcome;
+  gpuvigil_welcome welcome;  // the longest that is known
   while (true) {
     const ssize_t got = recv(descriptor, &welcome, sizeof(welcome), MSG_DONTWAIT);
     // A server that has closed without reading everything: its last words come after this.
@@ -136,9 +145,18 @@ bool gpuvigil_link_listen(link_status* status) {
       tell(status, GPUVIGIL_SEARCHING, "the server has gone");
       return false;
     }
-    // Later messages are for later versions.
-    if (!is_taken && !read_welcome(&welcome, (size_t)got, status)) return false;
+    if (is_taken) {
+      hear(&welcome, (size_t)got);
+    } else if (!read_welcome(&welcome, (size_t)got, status)) {
+      return false;
+    }
   }
+}
+
+bool gpuvigil_link_take_request(gpuvigil_trace_request* asked) {
+  *asked = request;
+  request = (gpuvigil_trace_request){0};
+  return asked->magic == GPUVIGIL_TRACE_MAGIC;
 }
 
 int gpuvigil_link_descriptor(void) {
@@ -153,6 +171,7 @@ void gpuvigil_link_close(void) {
   if (descriptor >= 0) close(descriptor);
   descriptor = -1;
   is_taken = false;
+  request = (gpuvigil_trace_request){0};
 }
 
 void gpuvigil_link_after_fork(void) {

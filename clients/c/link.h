@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "gpuvigil/gpuvigil.h"
+#include "gpuvigil/trace_ring.h"
 
 #define MAX_WHY 256U
 
@@ -31,6 +32,13 @@ int gpuvigil_link_descriptor(void);
 
 /// True once the server took the segment.
 bool gpuvigil_link_is_taken(void);
+
+/// The newest wish of the server's for a trace, once. False: there is none.
+bool gpuvigil_link_take_request(gpuvigil_trace_request* asked);
+
+/// Sends a message, and `beside` it a descriptor that stays the caller's; -1: none. Nothing here
+/// waits. False where the server has gone or does not listen.
+bool gpuvigil_link_send(void* text, size_t size, int beside);
 
 void gpuvigil_link_close(void);
 void gpuvigil_link_after_fork(void);

@@ -10,7 +10,7 @@
 #define SET(place, value) __atomic_store_n(&(place), (value), __ATOMIC_RELAXED)
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static shard* shards[MAX_SHARDS + 1U];  // the last place is kept for `shared`
+static shard* shards[MAX_SHARDS + 1U];  // the last place is kept for the shared one
 static uint32_t count;
 static shard* free_shards;
 static bool has_key;
@@ -18,7 +18,7 @@ static pthread_key_t key;  // whose destructor gives the shard of a thread back
 
 /// Of all threads beyond MAX_SHARDS and of those that are ending; under its own mutex.
 static pthread_mutex_t shared_mutex = PTHREAD_MUTEX_INITIALIZER;
-static shard* shared;
+shard* gpuvigil_shard_shared;
 
 static uint64_t epoch = 1;
 static bool is_paused;
@@ -28,8 +28,7 @@ static bool is_paused;
 static _Thread_local shard* mine __attribute__((tls_model("initial-exec")));
 static _Thread_local bool is_ending __attribute__((tls_model("initial-exec")));
 
-/// Stands where a sketch has no page and gets none: its executions go to __other__.
-static gpuvigil_segment_page no_room;
+gpuvigil_segment_page gpuvigil_shard_no_room;
 
 static uint64_t now_ns(void) {
   struct timespec now;
@@ -45,10 +44,10 @@ static inline bool count_one(shard* s, uint32_t id, const execution* one) {
   if (!LIKELY(c != NULL)) return false;
   const uint32_t bucket = gpuvigil_sketch_bucket(duration_ns);
   gpuvigil_segment_page* const page = GET(c->pages[bucket / GPUVIGIL_SKETCH_PAGE_BUCKETS]);
-  if (!LIKELY(page != NULL && page != &no_room)) return false;
+  if (!LIKELY(page != NULL && page != &gpuvigil_shard_no_room)) return false;
   uint32_t* const hits = &page->counts[bucket % GPUVIGIL_SKETCH_PAGE_BUCKETS];
   const uint64_t now = GET(epoch);
-  extremes* const range = &c->extremes[now % 2U];
+  cell_range* const range = &c->extremes[now % 2U];
   if (!LIKELY(GET(range->epoch) == now)) {
     SET(range->min_ns, UINT64_MAX);
     SET(range->max_ns, 0);
@@ -92,7 +91,7 @@ static bool make_cell(shard* s, uint32_t id, uint64_t duration_ns) {
   }
   const uint32_t page = gpuvigil_sketch_bucket(duration_ns) / GPUVIGIL_SKETCH_PAGE_BUCKETS;
   if (GET(c->pages[page]) != NULL) return true;
-  gpuvigil_segment_page* made = &no_room;
+  gpuvigil_segment_page* made = &gpuvigil_shard_no_room;
   if (gpuvigil_series_claim_page(id, page)) made = calloc(1, sizeof(*made));
   if (made == NULL) return false;
   __atomic_store_n(&c->pages[page], made, __ATOMIC_RELEASE);
@@ -140,9 +139,9 @@ static shard* take_locked(void) {
 static void make_shared(void) {
   pthread_mutex_lock(&mutex);
   // Room for this one is always left: see take_locked().
-  shared = calloc(1, sizeof(*shared));
-  if (shared != NULL) {
-    shards[count] = shared;
+  gpuvigil_shard_shared = calloc(1, sizeof(*gpuvigil_shard_shared));
+  if (gpuvigil_shard_shared != NULL) {
+    shards[count] = gpuvigil_shard_shared;
     __atomic_store_n(&count, count + 1U, __ATOMIC_RELEASE);
   }
   pthread_mutex_unlock(&mutex);
@@ -153,8 +152,16 @@ void gpuvigil_shard_hold(void) {
 }
 
 bool gpuvigil_shard_record_held(const execution* one) {
-  if (!LIKELY(shared != NULL)) make_shared();
-  return shared != NULL && (count_one(shared, (uint32_t)one->id, one) || count_slowly(shared, one));
+  if (!LIKELY(gpuvigil_shard_shared != NULL)) make_shared();
+  return gpuvigil_shard_shared != NULL &&
+         (count_one(gpuvigil_shard_shared, (uint32_t)one->id, one) ||
+          count_slowly(gpuvigil_shard_shared, one));
+}
+
+cell_range* gpuvigil_shard_extremes(cell* counted) {
+  const uint64_t now = GET(epoch);
+  cell_range* const range = &counted->extremes[now % 2U];
+  return GET(range->epoch) == now ? range : NULL;
 }
 
 void gpuvigil_shard_release(void) {
@@ -208,7 +215,7 @@ void gpuvigil_shard_after_fork(void) {
   if (has_key) pthread_setspecific(key, NULL);
   count = 0;
   free_shards = NULL;
-  shared = NULL;
+  gpuvigil_shard_shared = NULL;
   SET(is_paused, true);
 }
 

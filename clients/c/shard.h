@@ -12,11 +12,11 @@
 #define MAX_SHARDS 256U
 
 /// The shortest and the longest of one epoch.
-typedef struct extremes {
+typedef struct cell_range {
   uint64_t epoch;
   uint64_t min_ns;
   uint64_t max_ns;
-} extremes;
+} cell_range;
 
 /// Written by relaxed stores in this order, `calls` last.
 typedef struct cell {
@@ -29,7 +29,7 @@ typedef struct cell {
   uint64_t calls;
 
   uint64_t largest_memory_bytes;
-  extremes extremes[2];  ///< Of the last two epochs in which it was used, odd and even ones.
+  cell_range extremes[2];  ///< Of the last two epochs in which it was used, odd and even ones.
   gpuvigil_segment_page* pages[GPUVIGIL_SKETCH_PAGES];
 } cell;
 
@@ -43,10 +43,10 @@ typedef struct execution {
 } execution;
 
 /// What the publisher has taken of a cell.
-typedef struct taken {
+typedef struct cell_taken {
   cell counters;  ///< Without its pages.
   gpuvigil_segment_page* pages[GPUVIGIL_SKETCH_PAGES];
-} taken;
+} cell_taken;
 
 typedef struct shard {
   cell* cells[MAX_SERIES];
@@ -55,7 +55,7 @@ typedef struct shard {
   struct shard* next_free;
 
   // The publisher's.
-  taken* taken[MAX_SERIES];
+  cell_taken* taken[MAX_SERIES];
   uint64_t recent_taken;
 } shard;
 
@@ -68,9 +68,21 @@ void gpuvigil_shard_hold(void);
 bool gpuvigil_shard_record_held(const execution* one);
 void gpuvigil_shard_release(void);
 
+/// What lies between is counted without atomics where the publisher holds as well: then an agent
+/// may count by itself in this shard and in its cells, of which there are those in which something
+/// was recorded. Neither ever moves.
+extern shard* gpuvigil_shard_shared;
+
+/// The extremes of a cell for what is counted until gpuvigil_shard_release(); NULL while nothing
+/// was in this epoch. Held.
+cell_range* gpuvigil_shard_extremes(cell* counted);
+
 /// Shards below this number exist. Any thread.
 uint32_t gpuvigil_shard_count(void);
 shard* gpuvigil_shard_at(uint32_t index);
+
+/// Stands where a sketch has no page and gets none: its executions go to __other__.
+extern gpuvigil_segment_page gpuvigil_shard_no_room;
 
 /// Begins a new epoch and gives its number: extremes of what is recorded from now on are kept apart
 /// from those before. The publisher, before it reads cells.

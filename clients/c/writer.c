@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "writer.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -9,19 +8,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sealed.h"
 #include "shard.h"
 
 #define GET(place) __atomic_load_n(&(place), __ATOMIC_RELAXED)
 #define SET(place, value) __atomic_store_n(&(place), (value), __ATOMIC_RELAXED)
-
-// Names that older C libraries do not have.
-#define SEAL_SEAL 0x0001
-#define SEAL_SHRINK 0x0002
-#define SEAL_GROW 0x0004
-#define SEAL_FUTURE_WRITE 0x0010
-#define ADD_SEALS 1033
-#define MEMFD_CLOEXEC 1U
-#define MEMFD_ALLOW_SEALING 2U
 
 /// A server takes counts of buckets modulo 2^32; without one a row stops well before that.
 #define MAX_CALLS_ALONE (UINT64_C(1) << 31U)
@@ -91,29 +82,11 @@ static void lay_out(void) {
   flush_seq = 0;
 }
 
-/// Nobody can change its size, and nobody but us can ever write it, whoever holds the descriptor.
-static bool seal(int fd) {
-  const int seals = SEAL_SEAL | SEAL_SHRINK | SEAL_GROW;
-  return fcntl(fd, ADD_SEALS, seals | SEAL_FUTURE_WRITE) == 0 || fcntl(fd, ADD_SEALS, seals) == 0;
-}
-
 int gpuvigil_writer_descriptor(void) {
   if (descriptor >= 0) return descriptor;
-  const int fd = (int)syscall(SYS_memfd_create, "gpuvigil", MEMFD_CLOEXEC | MEMFD_ALLOW_SEALING);
+  void* mapped = NULL;
+  const int fd = gpuvigil_sealed_make("gpuvigil", GPUVIGIL_SEGMENT_MAX_BYTES, &mapped);
   if (fd < 0) return -1;
-  void* mapped = MAP_FAILED;
-  if (ftruncate(fd, GPUVIGIL_SEGMENT_MAX_BYTES) == 0) {
-    mapped = mmap(NULL, GPUVIGIL_SEGMENT_MAX_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  }
-  if (mapped == MAP_FAILED) {
-    close(fd);
-    return -1;
-  }
-  if (!seal(fd)) {
-    munmap(mapped, GPUVIGIL_SEGMENT_MAX_BYTES);
-    close(fd);
-    return -1;
-  }
   segment = mapped;
   descriptor = fd;
   rows_written = devices_written = names_written = 0;
@@ -158,6 +131,10 @@ void gpuvigil_writer_after_fork(void) {
 
 void gpuvigil_writer_count_losses(uint32_t loss, uint64_t calls) {
   __atomic_fetch_add(&losses[loss], calls, __ATOMIC_RELAXED);
+}
+
+uint64_t gpuvigil_writer_lost(void) {
+  return GET(losses[GPUVIGIL_LOSS_UNCOUNTED]);
 }
 
 /// What the rows and devices are: everything that was named before the call.
@@ -230,7 +207,7 @@ static void publish_extremes(gpuvigil_segment_row* row, const cell* c) {
   const uint64_t largest = GET(c->largest_memory_bytes);
   if (largest > row->largest_memory_bytes) SET(row->largest_memory_bytes, largest);
   for (size_t i = 0; i < 2; ++i) {
-    const extremes* const range = &c->extremes[i];
+    const cell_range* const range = &c->extremes[i];
     if (__atomic_load_n(&range->epoch, __ATOMIC_ACQUIRE) < first_epoch) continue;
     const uint64_t lowest = GET(range->min_ns);
     const uint64_t highest = GET(range->max_ns);
@@ -244,8 +221,8 @@ static void publish_extremes(gpuvigil_segment_row* row, const cell* c) {
   }
 }
 
-static uint64_t publish_pages(gpuvigil_segment_row* row, uint32_t id, const cell* c, taken* seen,
-                              bool is_kept) {
+static uint64_t publish_pages(gpuvigil_segment_row* row, uint32_t id, const cell* c,
+                              cell_taken* seen, bool is_kept) {
   uint64_t calls = 0;
   for (uint32_t page = 0; page < GPUVIGIL_SKETCH_PAGES; ++page) {
     const gpuvigil_segment_page* const counted = __atomic_load_n(&c->pages[page], __ATOMIC_ACQUIRE);
@@ -259,8 +236,8 @@ static uint64_t publish_pages(gpuvigil_segment_row* row, uint32_t id, const cell
 
 static void publish_cell(shard* s, uint32_t id, const cell* c, bool is_shared) {
   const uint64_t calls = __atomic_load_n(&c->calls, __ATOMIC_ACQUIRE);
-  if (s->taken[id] == NULL) s->taken[id] = calloc(1, sizeof(taken));
-  taken* const seen = s->taken[id];
+  if (s->taken[id] == NULL) s->taken[id] = calloc(1, sizeof(cell_taken));
+  cell_taken* const seen = s->taken[id];
   if (seen == NULL || calls == seen->counters.calls) return;
   gpuvigil_segment_row* const row = entry(&layout.rows, id);
   const bool is_kept = is_shared || row->calls < MAX_CALLS_ALONE;
@@ -377,12 +354,17 @@ void gpuvigil_writer_publish(bool is_shared) {
   // Acquire, so that nothing below is seen before the number is odd.
   __atomic_exchange_n(&h->flush_seq, ++flush_seq, __ATOMIC_ACQ_REL);
   const uint64_t now = now_ns();
+  // An agent counts without atomics while it holds.
+  if (extras->publish != NULL) gpuvigil_shard_hold();
   next_first_epoch = gpuvigil_shard_new_epoch();
   publish_shards(is_shared);
   for (uint32_t i = 0; i < GPUVIGIL_LOSSES; ++i) {
     ADD(h->losses[i], take(&losses[i], &losses_taken[i]));
   }
-  if (extras->publish != NULL) extras->publish(segment);
+  if (extras->publish != NULL) {
+    extras->publish(segment);
+    gpuvigil_shard_release();
+  }
   SET(h->flushed_at_ns, now);
   __atomic_store_n(&h->flush_seq, ++flush_seq, __ATOMIC_RELEASE);
 }

@@ -15,7 +15,8 @@ typedef struct writer_extras {
   uint32_t features;   ///< GPUVIGIL_SEGMENT_HAS_*
   /// A segment begins: says where tables are, the first of them at `end`, EXTRA_BYTES in all.
   void (*lay_out)(gpuvigil_segment_header* header, uint32_t end);
-  /// Writes what is not series; within a flush, after the series.
+  /// Writes what is not series; within a flush, after the series, between gpuvigil_shard_hold() and
+  /// _release(), as are the series of who has this.
   void (*publish)(unsigned char* segment);
 } writer_extras;
 
@@ -35,6 +36,9 @@ void gpuvigil_writer_publish(bool is_shared);
 
 /// Counts executions that are in no row, by their GPUVIGIL_LOSS_*. Any thread.
 void gpuvigil_writer_count_losses(uint32_t loss, uint64_t calls);
+
+/// How many were ever counted so as GPUVIGIL_LOSS_UNCOUNTED. Any thread.
+uint64_t gpuvigil_writer_lost(void);
 
 /// A server had it: what is counted from now on goes into a new one.
 void gpuvigil_writer_give_up(void);

@@ -48,6 +48,7 @@ extern "C" {
 #define GPUVIGIL_SEGMENT_HAS_MEMORY 8U    ///< The table of memories.
 #define GPUVIGIL_SEGMENT_HAS_STATUS 16U   ///< The status of the writer.
 #define GPUVIGIL_SEGMENT_HAS_UNTIMED 32U  ///< `untimed_calls` of rows.
+#define GPUVIGIL_SEGMENT_HAS_TRACE 64U    ///< It hears requests of trace_ring.h.
 
 /// The bucket scheme of the sketches, number 1: one bucket for each nanosecond below 64, then 32
 /// for each power of two below 2^38, and one for what is longer. In pages of 128 buckets.
@@ -239,8 +240,8 @@ typedef struct gpuvigil_hello {
   uint32_t size;   ///< Of the segment.
 } gpuvigil_hello;
 
-/// The server's one answer. Afterwards nothing is sent by either; the end of the connection is the
-/// end of the process, or of the server.
+/// The server's one answer. Afterwards nothing is sent by either but what trace_ring.h has; the end
+/// of the connection is the end of the process, or of the server.
 typedef struct gpuvigil_welcome {
   uint64_t magic;
   uint32_t accepted;  ///< 1, or 0 when `reason` says why not.
@@ -250,10 +251,10 @@ typedef struct gpuvigil_welcome {
 
 /// The bucket of a duration.
 static inline uint32_t gpuvigil_sketch_bucket(uint64_t ns) {
-  if (ns < 64) return (uint32_t)ns;
-  const unsigned exponent = 63U - (unsigned)__builtin_clzll(ns);
-  if (exponent >= 38) return GPUVIGIL_SKETCH_BUCKETS - 1;
-  return 64U + (exponent - 6U) * 32U + ((uint32_t)(ns >> (exponent - 5U)) & 31U);
+  if (ns >> 38U != 0) return GPUVIGIL_SKETCH_BUCKETS - 1;
+  // What is dropped below the five bits behind the highest one; nothing below 64.
+  const unsigned drop = ((unsigned)__builtin_clzll(ns | 32U) ^ 63U) - 5U;
+  return drop * 32U + (uint32_t)(ns >> drop);
 }
 
 #ifdef __cplusplus

@@ -272,6 +272,14 @@ void AlertBook::resolve(Watch& watch, Timestamp now, std::vector<Alert>& changes
   }
 }
 
+void AlertBook::remember(std::span<const Alert> alerts) {
+  for (const Alert& alert : alerts) {
+    if (alert.state != AlertState::kResolved) continue;
+    if (resolved_.size() == kMaxResolved) break;
+    resolved_.push_back(alert);
+  }
+}
+
 void AlertBook::go_on(Watch& watch, LivingAlert left) {
   watch.progress = left.progress;
   watch.alert = std::move(left.alert);
@@ -283,6 +291,7 @@ void AlertBook::mark_all(Timestamp now) {
   for_each_watch([&](std::size_t, Watch& watch) {
     if (watch.progress.phase != AlertPhase::kIdle) active.push_back(&watch.alert);
   });
+  for (LivingAlert& left : waiting_) active.push_back(&left.alert);
   mark(active, silences_, inhibitions_, now);
 }
 
@@ -301,6 +310,14 @@ std::vector<Alert> AlertBook::set_rules(std::vector<Rule> rules, Timestamp now) 
     if (std::ranges::find(from, rule) != from.end()) return;
     if (watch.progress.phase == AlertPhase::kFiring) resolve(watch, now, over);
     watch = {};
+  });
+  std::erase_if(waiting_, [&](LivingAlert& left) {
+    const auto rule = std::ranges::find(rules, left.alert.rule, &Rule::name);
+    if (rule != rules.end() && rule->metric == left.alert.metric) return false;
+    Watch watch;
+    watch.alert = std::move(left.alert);
+    if (left.progress.phase == AlertPhase::kFiring) resolve(watch, now, over);
+    return true;
   });
   const auto take = [&](std::vector<Watch>& watches) {
     std::vector<Watch> taken(rules.size());
@@ -325,6 +342,12 @@ std::vector<Alert> AlertBook::set_rules(std::vector<Rule> rules, Timestamp now) 
   return over;
 }
 
+void AlertBook::set_silences(std::vector<Silence> silences, Timestamp now) {
+  silences_ = std::move(silences);
+  mark_all(now);
+  ++changes_;
+}
+
 bool AlertBook::acknowledge(std::string_view id, const std::string& by) {
   bool found = false;
   for_each_watch([&](std::size_t, Watch& watch) {
@@ -333,6 +356,12 @@ bool AlertBook::acknowledge(std::string_view id, const std::string& by) {
     watch.alert.acknowledged_by = by;
     found = true;
   });
+  for (LivingAlert& left : waiting_) {
+    if (left.alert.id != id) continue;
+    left.alert.acknowledged = true;
+    left.alert.acknowledged_by = by;
+    found = true;
+  }
   if (found) ++changes_;
   return found;
 }
@@ -360,6 +389,8 @@ std::vector<Alert> AlertBook::restore(const std::vector<LivingAlert>& living, Ti
       if (firing) resolve(watch, now, over);
       continue;
     }
+    // History takes what fired when its server ended for over.
+    std::erase_if(resolved_, [&](const Alert& alert) { return alert.id == one.alert.id; });
     LivingAlert left = one;
     adopt(*rule, left.alert);
     // The time in which nobody looked is no evidence.

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -58,7 +59,8 @@ class AlertBook {
   std::vector<Alert> set_rules(std::vector<Rule> rules, Timestamp now);
   [[nodiscard]] const std::vector<Rule>& rules() const { return rules_; }
 
-  void set_silences(std::vector<Silence> silences) { silences_ = std::move(silences); }
+  /// What these silence calls nobody from `now` on.
+  void set_silences(std::vector<Silence> silences, Timestamp now);
 
   /// Somebody has seen to it. False when no such alert is pending or firing.
   bool acknowledge(std::string_view id, const std::string& by);
@@ -68,6 +70,8 @@ class AlertBook {
   /// Goes on with what lived in an earlier life, as far as the rules still know it; what this life
   /// made of the same until now is replaced. The others are returned as resolved at `now`.
   std::vector<Alert> restore(const std::vector<LivingAlert>& living, Timestamp now);
+  /// Alerts of an earlier life, newest first; those that are not resolved are left out.
+  void remember(std::span<const Alert> alerts);
 
   /// Sets the frame's alerts (active ones first, each group newest first) and `alerts_today`.
   void write_to(Frame& frame) const;

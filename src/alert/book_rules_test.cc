@@ -308,7 +308,8 @@ TEST(BookRules, ASilenceMarksWhatItMatchesForItsTime) {
   bench.book().set_silences({{.id = "s",
                               .matchers = {*parse_matcher("uuid=GPU-1")},
                               .starts = kStart,
-                              .ends = kStart + 3s}});
+                              .ends = kStart + 3s}},
+                            kStart);
   bench.tick();
   const auto silenced = [&] {
     std::string drawn;
@@ -396,6 +397,46 @@ TEST(BookRules, WhatNoRuleKnowsAndWhoseDeviceIsGoneIsOver) {
   EXPECT_THAT(elsewhere.tick(), IsEmpty());
   EXPECT_EQ(count_active_alerts(elsewhere.frame()), 1U);
   EXPECT_THAT(elsewhere.tick(2h), ElementsAre("resolved r"));
+}
+
+TEST(BookRules, WhatIsRestoredIsNotAlsoRememberedAsOver) {
+  Bench bench({rule_of("temperature above 80 C")});
+  bench.sample().temperature = Celsius(90);
+  bench.tick();
+  const auto left = bench.book().living();
+  Bench next({rule_of("temperature above 80 C")});
+  Alert cut = left[0].alert;
+  cut.state = AlertState::kResolved;
+  Alert older = cut;
+  older.id = "older";
+  next.book().remember(std::vector<Alert>{cut, older});
+  EXPECT_THAT(next.book().restore(left, next.frame().edge), IsEmpty());
+  next.sample().temperature = Celsius(90);
+  next.tick();
+  ASSERT_EQ(next.frame().alerts.size(), 2U);
+  EXPECT_EQ(next.frame().alerts[0].id, left[0].alert.id);
+  EXPECT_EQ(next.frame().alerts[1].id, "older");
+}
+
+TEST(BookRules, WhatIsRestoredBeforeItsDeviceIsSeenTakesWhatPeopleSay) {
+  Bench bench({rule_of("temperature above 80 C")});
+  bench.sample().temperature = Celsius(90);
+  bench.tick();
+  const auto left = bench.book().living();
+  Bench next({rule_of("temperature above 80 C")}, 0);
+  EXPECT_THAT(next.book().restore(left, next.frame().edge), IsEmpty());
+  EXPECT_TRUE(next.book().acknowledge(left[0].alert.id, "me"));
+  next.book().set_silences(
+      {{.id = "s", .matchers = {*parse_matcher("rule=*")}, .starts = kStart, .ends = kStart + 1h}},
+      kStart);
+  next.tick();
+  ASSERT_EQ(next.frame().alerts.size(), 1U);
+  EXPECT_TRUE(next.frame().alerts[0].acknowledged);
+  EXPECT_TRUE(next.frame().alerts[0].silenced);
+  const Rule other = rule_from({.name = "x", .when = "temperature above 80 C"});
+  EXPECT_EQ(next.book().set_rules({other}, next.frame().edge).size(), 1U) << "its rule is gone";
+  next.tick();
+  EXPECT_EQ(count_active_alerts(next.frame()), 0U);
 }
 
 TEST(Builtins, ABusyHealthyFullGpuCallsNobody) {

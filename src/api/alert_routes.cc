@@ -237,7 +237,7 @@ void write_row(JsonWriter& json, const ChannelRow& row) {
   json.key("kind");
   json.string(row.text.kind);
   write_text(json, "url", row.text.url);
-  write_text(json, "from", row.text.from);
+  write_text(json, "sender", row.text.sender);
   write_texts(json, "to", row.text.to);
   write_texts(json, "matchers", row.text.matchers);
   write_texts(json, "allow", row.text.allow);
@@ -350,10 +350,10 @@ std::optional<HttpResponse> post_silence(RouteContext& context) {
   wish.matchers = in.texts("matchers");
   wish.starts = in.time("starts_at").value_or(now);
   const auto ends = in.time("ends_at");
-  const auto span = in.span("for");
+  const auto span = in.span("duration");
   wish.comment = in.text("comment");
   wish.created_by = caller_name(context);
-  if (ends.has_value() == span.has_value()) in.wrong("ends_at", "give either ends_at or for");
+  if (ends.has_value() == span.has_value()) in.wrong("ends_at", "give either ends_at or duration");
   if (const auto errors = in.finish(); !errors.empty()) return not_understood(errors);
   wish.ends = ends ? *ends : wish.starts + *span;
   return at_desk(context, [wish](AlertDesk& desk, const Reply& answer) {
@@ -387,7 +387,7 @@ std::optional<HttpResponse> post_channel(RouteContext& context) {
   channel.kind = in.text("kind");
   channel.url = in.text("url");
   channel.secret = in.text("secret");
-  channel.from = in.text("from");
+  channel.sender = in.text("sender");
   channel.to = in.texts("to");
   channel.user = in.text("user");
   channel.matchers = in.texts("matchers");

@@ -25,12 +25,15 @@ HttpServerOptions http_options(const LiveServerOptions& options) {
 LiveServer::LiveServer(Engine& engine, const LiveServerOptions& options)
     : engine_(engine),
       access_(options.access, TokenFile(options.state_directory), clock_),
-      service_(engine, access_, options.frame_period) {}
+      service_(engine, access_, options.frame_period, options.metrics) {
+  service_.set_tracer(options.tracer);
+}
 
 Result<std::unique_ptr<LiveServer>> LiveServer::start(Engine& engine,
                                                       const LiveServerOptions& options) {
   std::unique_ptr<LiveServer> live(new LiveServer(engine, options));
   GPUVIGIL_TRY(live->http_, HttpServer::open(http_options(options), live->service_));
+  live->service_.set_history(options.history);
   live->service_.set_http_stats([http = live->http_.get()] { return http->stats(); });
   live->service_.set_desk(options.desk);
   live->wire();

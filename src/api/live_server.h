@@ -22,6 +22,9 @@ struct LiveServerOptions {
   AccessOptions access;
   std::string state_directory;  ///< Where its tokens are; empty: there are none.
   Duration frame_period = std::chrono::seconds(1);  ///< Of the engine, in real time.
+  HistoryDoor history;                              ///< What it leads to outlives the server.
+  Tracer* tracer = nullptr;  ///< To outlive the server; null: nobody can be traced.
+  MetricsOptions metrics = {};
   AlertDesk* desk = nullptr;  ///< Must outlive the server; null: nothing of alerts can be set.
 };
 

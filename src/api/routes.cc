@@ -7,7 +7,9 @@
 #include <fmt/format.h>
 
 #include "api/alert_routes.h"
+#include "api/history_routes.h"
 #include "api/static_files.h"
+#include "api/trace_route.h"
 #include "api/write_routes.h"
 #include "base/json_writer.h"
 #include "base/version.h"
@@ -159,6 +161,22 @@ std::optional<HttpResponse> get_system(RouteContext& context) {
   return reply(context.describe_system());
 }
 
+constexpr std::array kMetricNameChoices = {
+    Choice<std::optional<MetricNames>>{to_string(MetricNames::kOwn), MetricNames::kOwn},
+    Choice<std::optional<MetricNames>>{to_string(MetricNames::kDcgm), MetricNames::kDcgm},
+    Choice<std::optional<MetricNames>>{to_string(MetricNames::kAll), MetricNames::kAll},
+};
+
+std::optional<HttpResponse> get_metrics(RouteContext& context) {
+  using Names = std::optional<MetricNames>;
+  static constexpr std::array<Choice<Names>, 3> kNames = {
+      {{"own", MetricNames::kOwn}, {"dcgm", MetricNames::kDcgm}, {"all", MetricNames::kAll}}};
+  ParameterReader in(context.request, context.frame);
+  const auto names = in.choice<Names>("names", kNames, std::nullopt);
+  if (const auto errors = in.finish(); !errors.empty()) return bad_parameters(errors);
+  return context.metrics(context.request, names);
+}
+
 std::optional<HttpResponse> get_healthz(RouteContext&) {
   return reply("ok\n", kPlainText);
 }
@@ -190,6 +208,12 @@ std::optional<HttpResponse> get_file(RouteContext& context) {
   return file ? *std::move(file) : problem(404, "this build has no such page");
 }
 
+/// The dashboard, which reads from its address what to show.
+std::optional<HttpResponse> get_page(RouteContext& context) {
+  auto file = static_file("/", context.request.header("accept-encoding"));
+  return file ? *std::move(file) : problem(404, "this build has no dashboard");
+}
+
 std::optional<HttpResponse> needs_upgrade(RouteContext&) {
   HttpResponse response = problem(426, "this is a WebSocket: connect with ws://");
   response.headers.emplace_back("Upgrade", "websocket");
@@ -212,6 +236,7 @@ constexpr std::array kRoutes = {
     Route{Method::kGet, "/api/v1/gpu/processes", kRead, get_processes, true, "Who uses them."},
     Route{Method::kGet, "/api/v1/gpu/topology", kRead, get_topology, true, "How they are joined."},
     Route{Method::kGet, "/api/v1/gpu/events", kRead, get_events, true, "What happened to them."},
+    Route{Method::kGet, "/api/v1/gpu/history", kRead, get_history, false, "What devices did."},
     Route{Method::kGet, "/api/v1/gpu/alerts", kRead, get_alerts, true, "Alerts, firing or over."},
     Route{Method::kPost, "/api/v1/gpu/alerts/{id}/ack", kWrite, post_alert_ack, false,
           "Somebody sees to an alert."},
@@ -237,24 +262,33 @@ constexpr std::array kRoutes = {
           "Executions that a program tells of."},
     Route{Method::kPost, "/api/v1/gpu/samples", kIngest, post_samples, false,
           "Readings of devices that a program tells of."},
+    Route{Method::kPost, "/api/v1/gpu/traces", kWrite, post_traces, false,
+          "Single executions of a process for some seconds."},
     Route{Method::kGet, "/api/v1/system", kRead, get_system, false, "What this server costs."},
+    Route{Method::kGet, "/metrics", kRead, get_metrics, false, "All of it for Prometheus."},
     Route{Method::kGet, "/api/v1/session", kCaller, get_session, false, "Who asks, and may what?"},
     Route{Method::kPost, "/api/v1/session", kCaller, post_session, false, "Log a browser in."},
     Route{Method::kDelete, "/api/v1/session", kCaller, delete_session, false, "Log it out."},
     Route{Method::kGet, "/healthz", kPublic, get_healthz, false, "Is the process alive?"},
     Route{Method::kGet, "/readyz", kPublic, get_readyz, false, "Is there a frame to tell of?"},
     Route{Method::kGet, "/version", kPublic, get_version, false, "Version of program and API."},
-    Route{Method::kGet, "/", kPublic, get_file, false, "The status page."},
-    Route{Method::kGet, "/status.js", kPublic, get_file, false, "Its script."},
-    Route{Method::kGet, "/status.css", kPublic, get_file, false, "Its style."},
+    Route{Method::kGet, "/", kPublic, get_page, false, "The dashboard."},
+    Route{Method::kGet, "/devices", kPublic, get_page, false, "Its page of devices."},
+    Route{Method::kGet, "/devices/{ref}", kPublic, get_page, false, "One device."},
+    Route{Method::kGet, "/kernels", kPublic, get_page, false, "Kernels."},
+    Route{Method::kGet, "/processes", kPublic, get_page, false, "Processes."},
+    Route{Method::kGet, "/alerts", kPublic, get_page, false, "Alerts."},
+    Route{Method::kGet, "/system", kPublic, get_page, false, "The server itself."},
+    Route{Method::kGet, "/login", kPublic, get_page, false, "Where a browser shows a token."},
+    Route{Method::kGet, "/assets/app.js", kPublic, get_file, false, "The dashboard's script."},
+    Route{Method::kGet, "/assets/app.css", kPublic, get_file, false, "Its style."},
+    Route{Method::kGet, "/assets/inter.woff2", kPublic, get_file, false, "Its font."},
     Route{Method::kGet, "/api/v1/openapi.json", kPublic, get_file, false, "The contract."},
     Route{Method::kGet, "/docs", kPublic, get_file, false, "A page to read and try it."},
     Route{Method::kGet, "/docs/docs.js", kPublic, get_file, false, "Its script."},
     Route{Method::kGet, "/docs/docs.css", kPublic, get_file, false, "Its style."},
     Route{Method::kGet, "/docs/swagger-ui-bundle.js", kPublic, get_file, false, "Swagger UI."},
     Route{Method::kGet, "/docs/swagger-ui.css", kPublic, get_file, false, "Its style."},
-    Route{Method::kGet, "/login", kPublic, get_file, false, "Where a browser shows a token."},
-    Route{Method::kGet, "/login.js", kPublic, get_file, false, "Its script."},
 };
 
 /// What stands for the `{name}` of a pattern, or an empty text for an equal path.
@@ -284,6 +318,13 @@ HttpResponse reply(std::string body, std::string_view content_type) {
 
 HttpResponse bad_parameters(const std::vector<ParameterError>& errors) {
   return problem(400, "some parameters are not understood", errors);
+}
+
+std::optional<MetricNames> parse_metric_names(std::string_view text) {
+  for (const auto& [word, names] : kMetricNameChoices) {
+    if (word == text) return names;
+  }
+  return std::nullopt;
 }
 
 std::string_view method_name(Method method) {

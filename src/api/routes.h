@@ -3,6 +3,7 @@
 
 #include <expected>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,9 +13,40 @@
 #include "api/parameters.h"
 #include "engine/alert_desk.h"
 #include "engine/engine.h"
+#include "model/history.h"
+#include "model/tracer.h"
 #include "net/http.h"
 
 namespace gpuvigil {
+
+/// Where what was can be asked.
+struct HistoryDoor {
+  History* store = nullptr;  ///< Null: nobody keeps it.
+  std::string why_not = "this server keeps no history";
+};
+
+/// Whose names devices go by at GET /metrics.
+enum class MetricNames { kOwn, kDcgm, kAll };
+
+[[nodiscard]] constexpr std::string_view to_string(MetricNames names) {
+  switch (names) {
+    case MetricNames::kOwn:
+      return "own";
+    case MetricNames::kDcgm:
+      return "dcgm";
+    case MetricNames::kAll:
+      return "all";
+  }
+  return "own";
+}
+
+/// "own", "dcgm" or "all"; nothing for another word.
+[[nodiscard]] std::optional<MetricNames> parse_metric_names(std::string_view text);
+
+/// Answers with the metrics of now, by the names asked for; where none are, by the server's own
+/// choice.
+using MetricsAnswer =
+    std::function<HttpResponse(const HttpRequest& request, std::optional<MetricNames> names)>;
 
 /// What a handler may use.
 struct RouteContext {
@@ -25,8 +57,11 @@ struct RouteContext {
   const Caller& caller;
   Deferral& deferral;
   std::string_view path_parameter;  ///< What stood for `{...}` in the path; empty without one.
+  const HistoryDoor& history;
   const std::function<std::string()>& describe_system;  ///< The body of GET /system.
+  const MetricsAnswer& metrics;                         ///< The answer of GET /metrics.
   bool draining = false;
+  Tracer* tracer = nullptr;   ///< Null: programs do not report to this server.
   AlertDesk* desk = nullptr;  ///< Null: a server without one.
 };
 

@@ -29,13 +29,14 @@ HttpResponse method_not_allowed(const std::vector<Method>& allowed) {
 
 }  // namespace
 
-Service::Service(Engine& engine, Access& access, Duration frame_period)
+Service::Service(Engine& engine, Access& access, Duration frame_period, MetricsOptions metrics)
     : engine_(engine),
       access_(access),
       hub_([&engine] { return engine.frame(); }, [&engine] { engine.request_peek(); },
            frame_period),
       started_(engine.clock().now()),
-      stats_(routes().size()) {}
+      stats_(routes().size()),
+      metrics_(std::move(metrics)) {}
 
 std::variant<Caller, HttpResponse> Service::admit(const Credentials& credentials,
                                                   RouteAccess access) {
@@ -94,22 +95,35 @@ void Service::tell_refusals() {
   told_ = now;
 }
 
-std::string Service::describe_system() const {
+void Service::report(const std::function<void(const SystemReport&)>& take) const {
   const auto frame = engine_.frame();
   const Timestamp now = engine_.clock().now();
   const ProcessStats process = read_process_stats();
-  return system_json({.now = now,
-                      .uptime = now - started_,
-                      .process = process,
-                      .http = http_stats_ ? http_stats_() : HttpServerStats(),
-                      .stream_groups = hub_.groups(),
-                      .access = access_,
-                      .routes = routes(),
-                      .requests = stats_,
-                      .engine = engine_.stats(),
-                      .frame_period = engine_.frame_period(),
-                      .frame = *frame,
-                      .log = program_log().stats()});
+  take({.now = now,
+        .uptime = now - started_,
+        .process = process,
+        .http = http_stats_ ? http_stats_() : HttpServerStats(),
+        .stream_groups = hub_.groups(),
+        .access = access_,
+        .routes = routes(),
+        .requests = stats_,
+        .engine = engine_.stats(),
+        .frame_period = engine_.frame_period(),
+        .frame = *frame,
+        .history = history_,
+        .log = program_log().stats()});
+}
+
+std::string Service::describe_system() const {
+  std::string text;
+  report([&text](const SystemReport& now) { text = system_json(now); });
+  return text;
+}
+
+HttpResponse Service::metrics(const HttpRequest& request, std::optional<MetricNames> names) {
+  return metrics_.answer(engine_.frame(), request.header("accept"),
+                         names.value_or(metrics_.default_names()),
+                         [this](const auto& take) { report(take); });
 }
 
 std::optional<HttpResponse> Service::serve(const HttpRequest& request, const RouteMatch& match,
@@ -122,8 +136,11 @@ std::optional<HttpResponse> Service::serve(const HttpRequest& request, const Rou
                        .caller = caller,
                        .deferral = deferral,
                        .path_parameter = match.path_parameter,
+                       .history = history_,
                        .describe_system = describe_system_,
+                       .metrics = answer_metrics_,
                        .draining = draining_,
+                       .tracer = tracer_,
                        .desk = desk_};
   if (!match.route->per_frame) return match.route->handle(context);
 
@@ -163,6 +180,7 @@ void Service::refresh_access() {
 
 void Service::frame_closed(std::chrono::steady_clock::time_point now) {
   answers_.turn_to(engine_.frame());
+  metrics_.forget();
   hub_.frame_closed(now);
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "api/answer_cache.h"
+#include "api/metrics_page.h"
 #include "api/request_stats.h"
 #include "api/routes.h"
 #include "api/stream_hub.h"
@@ -30,7 +31,7 @@ class Service final : public HttpHandler {
  public:
   /// `engine` must be started; it and `access` must outlive the service. `frame_period` is in real
   /// time.
-  Service(Engine& engine, Access& access, Duration frame_period);
+  Service(Engine& engine, Access& access, Duration frame_period, MetricsOptions metrics = {});
 
   std::optional<HttpResponse> handle(const HttpRequest& request, Deferral& deferral) override;
   std::variant<StreamAccepted, HttpResponse> upgrade(const HttpRequest& request,
@@ -46,6 +47,11 @@ class Service final : public HttpHandler {
   /// Where GET /system learns what the server in front of this has done; before its first request.
   void set_http_stats(std::function<HttpServerStats()> stats) { http_stats_ = std::move(stats); }
 
+  /// Whom GET /history asks; before its first request. The store must outlive the service.
+  void set_history(HistoryDoor history) { history_ = std::move(history); }
+  /// By whom single executions are had; null, the default: by nobody. It must outlive the service.
+  /// Before the first request.
+  void set_tracer(Tracer* tracer) { tracer_ = tracer; }
   /// Where rules, silences and channels are set; before its first request. It must outlive the
   /// service.
   void set_desk(AlertDesk* desk) { desk_ = desk; }
@@ -73,7 +79,10 @@ class Service final : public HttpHandler {
   void note(const HttpRequest& request, const Route* route, unsigned status, Duration took);
   /// Once a second one line for all who were refused: it must not be theirs to fill the log.
   void tell_refusals();
+  /// Hands `take` what this server knows of itself.
+  void report(const std::function<void(const SystemReport&)>& take) const;
   [[nodiscard]] std::string describe_system() const;
+  [[nodiscard]] HttpResponse metrics(const HttpRequest& request, std::optional<MetricNames> names);
 
   Engine& engine_;
   Access& access_;
@@ -84,9 +93,16 @@ class Service final : public HttpHandler {
   std::uint64_t rounds_ = 0;         ///< Of refresh_access().
   std::vector<RequestStats> stats_;  ///< One a route, in their order.
   Access::Counters told_;            ///< Of the refusals, what the log has been told.
+  HistoryDoor history_;
   std::function<HttpServerStats()> http_stats_;
+  Tracer* tracer_ = nullptr;
   const std::function<std::string()> describe_system_ = [this] { return describe_system(); };
+  const MetricsAnswer answer_metrics_ = [this](const HttpRequest& request,
+                                               std::optional<MetricNames> names) {
+    return metrics(request, names);
+  };
   AnswerCache answers_;
+  MetricsPage metrics_;
 };
 
 }  // namespace gpuvigil

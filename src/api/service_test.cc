@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 
 class NoDeferral final : public Deferral {
  public:
-  Reply later() override {
+  Reply later(Duration) override {
     ADD_FAILURE() << "this answer was to be given at once";
     return Reply([](std::optional<HttpResponse>) {});
   }
@@ -163,7 +163,7 @@ TEST_F(ServiceTest, ProblemsNameEachParameter) {
 }
 
 TEST_F(ServiceTest, PagesBringAPolicyThatLetsNothingElseIn) {
-  for (const char* path : {"/", "/status.js", "/status.css", "/login", "/login.js", "/docs"}) {
+  for (const char* path : {"/", "/kernels", "/devices/0", "/login", "/assets/app.css", "/docs"}) {
     const HttpResponse response = get(path);
     EXPECT_EQ(response.status, 200U);
     ASSERT_GE(response.headers.size(), 1U);

@@ -9,12 +9,21 @@
 #include "base/assert.h"
 #include "base/inflate.h"
 #include "net/response_writer.h"
-#include "views/status_page.h"
 
 // NOLINTBEGIN(*-avoid-c-arrays): made by cmake/GpuvigilEmbed.cmake
 extern "C" {
 extern const char gpuvigil_embedded_openapi_json[];
 extern const char gpuvigil_embedded_openapi_json_end[];
+#if GPUVIGIL_WITH_DASHBOARD
+extern const char gpuvigil_embedded_web_html[];
+extern const char gpuvigil_embedded_web_html_end[];
+extern const char gpuvigil_embedded_web_js[];
+extern const char gpuvigil_embedded_web_js_end[];
+extern const char gpuvigil_embedded_web_css[];
+extern const char gpuvigil_embedded_web_css_end[];
+extern const char gpuvigil_embedded_web_font[];
+extern const char gpuvigil_embedded_web_font_end[];
+#endif
 #if GPUVIGIL_WITH_API_DOCS
 extern const char gpuvigil_embedded_docs_html[];
 extern const char gpuvigil_embedded_docs_html_end[];
@@ -35,6 +44,12 @@ namespace {
 
 constexpr std::size_t kMaxFileBytes = 16 * 1024 * 1024;
 
+/// The dashboard: its own script, style and font, and this server's API and stream. Nothing is ever
+/// parsed as HTML, and no script may make a policy that would.
+constexpr std::string_view kDashboardPolicy =
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 /// Swagger UI sets styles on its elements and makes its own HTML, cleaned; nothing from elsewhere.
 constexpr std::string_view kDocsPolicy =
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' "
@@ -45,6 +60,7 @@ constexpr std::string_view kNothingPolicy = "default-src 'none'; frame-ancestors
 constexpr std::string_view kHtml = "text/html; charset=utf-8";
 constexpr std::string_view kJs = "text/javascript; charset=utf-8";
 constexpr std::string_view kCss = "text/css; charset=utf-8";
+constexpr std::string_view kFont = "font/woff2";
 
 struct Packed {
   std::string_view path;
@@ -59,6 +75,21 @@ std::vector<Packed> packed_files() {
        "application/json",
        kNothingPolicy,
        {gpuvigil_embedded_openapi_json, gpuvigil_embedded_openapi_json_end}},
+#if GPUVIGIL_WITH_DASHBOARD
+      {"/", kHtml, kDashboardPolicy, {gpuvigil_embedded_web_html, gpuvigil_embedded_web_html_end}},
+      {"/assets/app.js",
+       kJs,
+       kDashboardPolicy,
+       {gpuvigil_embedded_web_js, gpuvigil_embedded_web_js_end}},
+      {"/assets/app.css",
+       kCss,
+       kDashboardPolicy,
+       {gpuvigil_embedded_web_css, gpuvigil_embedded_web_css_end}},
+      {"/assets/inter.woff2",
+       kFont,
+       kDashboardPolicy,
+       {gpuvigil_embedded_web_font, gpuvigil_embedded_web_font_end}},
+#endif
 #if GPUVIGIL_WITH_API_DOCS
       {"/docs", kHtml, kDocsPolicy, {gpuvigil_embedded_docs_html, gpuvigil_embedded_docs_html_end}},
       {"/docs/docs.js",
@@ -86,16 +117,12 @@ using Body = std::shared_ptr<const std::string>;
 struct StaticFile {
   std::string_view content_type;
   std::string_view policy;
-  Body plain;   ///< Null while nobody has asked for it.
-  Body packed;  ///< Null: the writer compresses it.
+  Body plain;  ///< Null while nobody has asked for it.
+  Body packed;
 };
 
 std::map<std::string_view, StaticFile> make_files() {
   std::map<std::string_view, StaticFile> files;
-  for (const StatusPageFile& file : status_page_files()) {
-    files[file.path] = {file.content_type, kStatusPagePolicy,
-                        std::make_shared<const std::string>(file.body), nullptr};
-  }
   for (const Packed& file : packed_files()) {
     files[file.path] = {file.content_type, file.policy, nullptr,
                         std::make_shared<const std::string>(file.gzip)};
@@ -125,7 +152,7 @@ std::optional<HttpResponse> static_file(std::string_view path, std::string_view 
   response.headers.emplace_back("Content-Security-Policy", file.policy);
   // Kept by browsers, and asked about with its tag each time.
   response.headers.emplace_back("Cache-Control", "no-cache");
-  if (file.packed != nullptr && accepts_gzip(accept_encoding)) {
+  if (accepts_gzip(accept_encoding)) {
     response.headers.emplace_back("Content-Encoding", "gzip");
     response.headers.emplace_back("Vary", "Accept-Encoding");
     response.body = file.packed;

@@ -138,6 +138,36 @@ void write_backend(JsonWriter& json, const BackendStatus& backend) {
   json.end_object();
 }
 
+void write_history(JsonWriter& json, const HistoryDoor& history) {
+  HistoryStatus status;
+  if (history.store != nullptr) {
+    status = history.store->status();
+  } else {
+    status.problem = history.why_not;
+  }
+  const auto time = [&](std::string_view key, const std::optional<Timestamp>& at) {
+    json.key(key);
+    at ? json.timestamp(*at) : json.null();
+  };
+  json.begin_object();
+  json.key("recording");
+  json.boolean(status.is_recording && status.problem.empty());
+  detail::write_text(json, "problem", status.problem);
+  detail::write_text(json, "place", status.place);
+  time("oldest", status.oldest);
+  time("newest", status.newest);
+  write_counts(json, {{"series", status.series},
+                      {"file_bytes", status.file_bytes},
+                      {"rows_total", status.rows},
+                      {"rows_dropped_total", status.rows_dropped},
+                      {"rows_late_total", status.rows_late},
+                      {"commits_failed_total", status.commits_failed},
+                      {"damaged_total", status.segments_damaged},
+                      {"queries_total", status.queries},
+                      {"queries_refused_total", status.queries_refused}});
+  json.end_object();
+}
+
 }  // namespace
 
 std::string system_json(const SystemReport& report) {
@@ -166,6 +196,8 @@ std::string system_json(const SystemReport& report) {
   json.begin_array();
   for (const BackendStatus& backend : report.frame.backends) write_backend(json, backend);
   json.end_array();
+  json.key("history");
+  write_history(json, report.history);
   json.key("losses");
   detail::write_losses(json, report.frame.losses);
   json.key("log");

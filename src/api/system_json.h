@@ -27,6 +27,7 @@ struct SystemReport {
   EngineStats engine;
   Duration frame_period;
   const Frame& frame;
+  const HistoryDoor& history;
   LogStats log;
 };
 

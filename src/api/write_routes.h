@@ -7,6 +7,9 @@
 
 namespace gpuvigil {
 
+/// Nothing when the body is plain JSON without parameters beside it, else what is wrong.
+[[nodiscard]] std::optional<HttpResponse> check_body(RouteContext& context);
+
 /// The handlers of what changes something: executions and samples that programs tell of, and the
 /// sessions of browsers.
 /// Nothing when the body is plain JSON without parameters beside it, else what is wrong.

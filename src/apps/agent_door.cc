@@ -23,6 +23,7 @@ class OpenDoor final : public AgentDoor {
     const ProfileStats stats = server_->stats();
     return {.inside = stats.programs, .came = stats.attached, .refused = stats.refused};
   }
+  [[nodiscard]] Tracer& tracer() override { return *server_; }
 
  private:
   std::unique_ptr<ProfileServer> server_;

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "model/source.h"
+#include "model/tracer.h"
 
 namespace gpuvigil {
 
@@ -28,6 +29,8 @@ class AgentDoor {
   /// there is room, and after.
   virtual void finish() = 0;
   [[nodiscard]] virtual AgentDoorStats stats() const = 0;
+  /// By whom single executions of who is inside are had; as long as the door exists.
+  [[nodiscard]] virtual Tracer& tracer() = 0;
 };
 
 /// Opens it `where` the configuration says: "auto", "off" or the path of a socket. Null when it is

@@ -4,19 +4,17 @@
 
 #include <fmt/format.h>
 
-#include "alert/alert_book.h"
 #include "api/parameters.h"
 #include "apps/cells.h"
 #include "apps/client.h"
 #include "apps/config.h"
 #include "apps/exit_codes.h"
 #include "apps/output.h"
+#include "apps/rule_trial.h"
 #include "apps/verbs.h"
 #include "base/json_reader.h"
 #include "base/json_writer.h"
 #include "engine/alert_desk.h"
-#include "monitor/monitor.h"
-#include "trace/player.h"
 #include "views/text_table.h"
 
 namespace gpuvigil {
@@ -25,6 +23,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kMaxAnswerBytes = 64 * 1024 * 1024;
+constexpr Duration kPatience = 15s;  ///< A test of a channel takes as long as it takes.
 
 int say(const std::string& text) {
   const auto done = print(text);
@@ -46,7 +45,7 @@ int list(const AlertOptions& options, std::string_view path, std::string_view me
 
 int send(const AlertOptions& options, std::string_view method, std::string_view path,
          std::string_view body, std::string_view done) {
-  const auto answer = change(options.client, method, path, body);
+  const auto answer = change(options.client, method, path, body, kPatience);
   if (!answer) return complain(answer.error());
   return say(options.client.json && !answer->empty() ? *answer + "\n" : std::string(done));
 }
@@ -71,27 +70,6 @@ std::string channel_line(const JsonValue& row) {
                      detail::count(row["dropped"]), detail::text(row["problem"]));
 }
 
-/// What the rules raise while recordings are played through them, a second a look.
-Result<std::string> replay(const std::vector<Rule>& rules, const std::vector<std::string>& traces) {
-  PlayerOptions options;
-  options.paths = traces;
-  GPUVIGIL_TRY(const auto player, Player::open(options));
-  const Timestamp start = from_unix_ns(0);
-  Monitor monitor(MonitorLimits(), start);
-  AlertBook book(rules);
-  std::string out;
-  for (Timestamp now = start; now <= start + player->length() + 1s; now += 1s) {
-    player->feed(now, monitor);
-    const auto frame = monitor.build(now, true);
-    for (const Alert& alert : book.update(*frame)) {
-      out += fmt::format("{:>8.0f} s  {}  {}  {}  {}\n",
-                         std::chrono::duration<double>(now - start).count(), to_string(alert.state),
-                         to_string(alert.severity), alert.rule, alert.message);
-    }
-  }
-  return out.empty() ? "nothing would have been raised\n" : out;
-}
-
 }  // namespace
 
 int run_alerts_ack(const AlertOptions& options) {
@@ -107,13 +85,13 @@ int run_alerts_silence(const AlertOptions& options) {
   json.begin_array();
   for (const std::string& matcher : options.matchers) json.string(matcher);
   json.end_array();
-  json.key("for");
+  json.key("duration");
   json.string(options.span);
   json.key("comment");
   json.string(options.comment);
   json.end_object();
   json.finish();
-  const auto answer = change(options.client, "POST", "/api/v1/gpu/silences", body);
+  const auto answer = change(options.client, "POST", "/api/v1/gpu/silences", body, kPatience);
   if (!answer) return complain(answer.error());
   if (options.client.json) return say(*answer + "\n");
   const auto made = parse_json(*answer, kMaxAnswerBytes);
@@ -147,7 +125,9 @@ int run_rules_test(const AlertOptions& options) {
   for (const RuleText& text : config->alerts.rules) {
     if (auto rule = compile_rule(text, RuleOrigin::kFile)) rules.push_back(*std::move(rule));
   }
-  const auto raised = replay(rules, options.traces);
+  if (rules.empty()) return complain({Errc::kInvalidArgument, "the file has no rules to try"});
+  const auto raised = options.traces.empty() ? try_on_history(rules, options.client, options.since)
+                                             : try_on_recordings(rules, options.traces);
   return raised ? say(*raised) : complain(raised.error());
 }
 

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include "apps/client_token.h"
-#include "base/clock.h"
 #include "base/json_reader.h"
 #include "base/text.h"
 #include "net/http_client.h"
@@ -36,6 +35,9 @@ Errc code_of_status(unsigned status) {
       return Errc::kPermission;
     case 404:
       return Errc::kNotFound;
+    case 409:
+    case 429:
+      return Errc::kIo;
     case 503:
       return Errc::kUnavailable;
     default:
@@ -96,11 +98,11 @@ Result<std::string> ask(const ClientOptions& client, std::string_view path,
 }
 
 Result<std::string> change(const ClientOptions& client, std::string_view method,
-                           std::string_view path, std::string_view body) {
+                           std::string_view path, std::string_view json, Duration timeout) {
   GPUVIGIL_TRY(HttpClientOptions options, http_options(client));
-  options.timeout = std::chrono::seconds(15);  // a test of a channel takes as long as it takes
+  options.timeout = timeout;
   GPUVIGIL_TRY(ClientResponse response,
-               http_send(method, without_slash(client.server) + std::string(path), body, options));
+               http_send(method, without_slash(client.server) + std::string(path), json, options));
   if (response.status >= 300) return std::unexpected(refusal(response.status, response.body));
   return std::move(response.body);
 }

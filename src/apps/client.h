@@ -6,20 +6,22 @@
 #include <string_view>
 
 #include "apps/options.h"
+#include "base/clock.h"
 #include "base/result.h"
 
 namespace gpuvigil {
 
 /// Asks a running server; gives the body of its answer.
-/// Errors: kUnavailable (cannot connect), kTimeout, kInvalidArgument, kNotFound or kPermission with
-/// what the server's problem says.
+/// Errors: kUnavailable (cannot connect), kTimeout, kInvalidArgument, kNotFound, kPermission or kIo
+/// (it cannot be done, or not now) with what the server's problem says.
 [[nodiscard]] Result<std::string> ask(const ClientOptions& client, std::string_view path,
                                       const ApiParameters& parameters);
 
-/// Sends a change ("POST", "DELETE") with a body of JSON, or none; gives the body of the answer.
-/// Errors: as ask().
+/// Sends a change ("POST", "DELETE") with a body of JSON, or none, and waits that long for the
+/// answer, whose body it gives. Errors: as ask().
 [[nodiscard]] Result<std::string> change(const ClientOptions& client, std::string_view method,
-                                         std::string_view path, std::string_view body = {});
+                                         std::string_view path, std::string_view json,
+                                         Duration timeout);
 
 /// One segment of a path, encoded.
 [[nodiscard]] std::string path_segment(std::string_view text);

@@ -76,6 +76,29 @@ std::string format_server(const Config::Server& server) {
   return out;
 }
 
+void read_history(ConfigReader& in, Config::History& history) {
+  constexpr unsigned kMebibyte = 20;
+  HistoryLimits& limits = history.limits;
+  std::uint64_t megabytes = limits.bytes >> kMebibyte;
+  in.read("history.db", history.db);
+  in.read("history.raw", limits.raw, 10min, 24h * 366);
+  in.read("history.minutes", limits.minutes, 1h, 24h * 3660);
+  in.read("history.hours", limits.hours, 24h, 24h * 36600);
+  in.read("history.size_mb", megabytes, 16, 1U << 20U);
+  limits.bytes = megabytes << kMebibyte;
+  if (history.db != "auto" && history.db != "memory" && history.db != "off" &&
+      !history.db.starts_with('/')) {
+    in.mistake("history.db", "must be an absolute path, \"auto\", \"memory\" or \"off\"");
+  }
+}
+
+std::string format_history(const Config::History& history) {
+  return fmt::format(
+      "[history]\ndb = {}\nraw = \"{}\"\nminutes = \"{}\"\nhours = \"{}\"\nsize_mb = {}\n",
+      quoted_toml(history.db), format_span(history.limits.raw), format_span(history.limits.minutes),
+      format_span(history.limits.hours), history.limits.bytes >> 20U);
+}
+
 }  // namespace
 
 Result<AuthMode> read_auth_mode(std::string_view text) {
@@ -110,6 +133,11 @@ Result<Config> parse_config(std::string_view text, std::string origin) {
   in.read("limits.kernels", config.limits.kernels, 16, 1'000'000);
   in.read("limits.series", config.limits.series, 16, 1'000'000);
   in.read("limits.connections", config.limits.connections, 1, 100'000);
+  read_history(in, config.history);
+  read_word(in, "metrics.names", config.metrics.names, parse_metric_names,
+            to_string(config.metrics.names), R"("own", "dcgm" or "all")");
+  in.read("metrics.kernels", config.metrics.kernels, 1, MetricLimits::kMaxTopKernels);
+  in.read("metrics.processes", config.metrics.processes, 0, 4096);
   in.read("demo.seed", config.demo.seed, 0, 1'000'000'000);
   AlertSettings& alerts = config.alerts.builtin;
   in.read("alerts.utilization_percent", alerts.utilization_percent, 0, 100);
@@ -169,6 +197,10 @@ std::string format_config(const Config& config) {
   out += fmt::format("[frames]\nperiod = \"{}\"\n\n", format_span(config.frames.period));
   out += fmt::format("[limits]\nkernels = {}\nseries = {}\nconnections = {}\n\n",
                      config.limits.kernels, config.limits.series, config.limits.connections);
+  out += format_history(config.history) + "\n";
+  out += fmt::format("[metrics]\nnames = \"{}\"\nkernels = {}\nprocesses = {}\n\n",
+                     to_string(config.metrics.names), config.metrics.kernels,
+                     config.metrics.processes);
   out += fmt::format("[demo]\nseed = {}\n\n", config.demo.seed);
   out += fmt::format("[alerts]\nutilization_percent = {}\nutilization_for = \"{}\"\n",
                      alerts.utilization_percent, format_span(alerts.utilization_for));

@@ -7,11 +7,13 @@
 #include <string_view>
 #include <vector>
 
+#include "api/metrics_page.h"
 #include "auth/access.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "engine/alert_desk.h"
+#include "store/history_writer.h"
 
 namespace gpuvigil {
 
@@ -42,6 +44,17 @@ struct Config {
     std::uint64_t series = 64'000;
     std::uint64_t connections = 16'384;
   } limits;
+
+  struct History {
+    std::string db = "auto";  ///< A path, auto, memory or off.
+    HistoryLimits limits;
+  } history;
+
+  struct Metrics {
+    MetricNames names = MetricNames::kOwn;  ///< Of devices at GET /metrics, where nobody says it.
+    std::uint64_t kernels = 50;             ///< Told by name; others come to one series.
+    std::uint64_t processes = 128;
+  } metrics;
 
   struct Demo {
     std::uint64_t seed = 1;

@@ -36,7 +36,7 @@ ChannelText read_channel(ConfigReader& row) {
   row.read("kind", channel.kind);
   row.read("url", channel.url);
   row.read("secret", channel.secret);
-  row.read("from", channel.from);
+  row.read("sender", channel.sender);
   row.read("to", channel.to, kMaxList);
   row.read("user", channel.user);
   row.read("command", channel.command, kMaxList);
@@ -88,7 +88,7 @@ void add_channel(std::string& out, const ChannelText& channel) {
   add_text(out, "kind", shown.kind);
   add_text(out, "url", shown.url);
   if (!channel.secret.empty()) out += "# secret = is not shown\n";
-  add_text(out, "from", shown.from);
+  add_text(out, "sender", shown.sender);
   add_list(out, "to", shown.to);
   add_text(out, "user", shown.user);
   add_list(out, "command", shown.command);

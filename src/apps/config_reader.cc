@@ -177,9 +177,9 @@ void ConfigReader::read(std::string_view key,
 
 void ConfigReader::read_tables(std::string_view key, std::size_t most,
                                const std::function<void(ConfigReader& row)>& read_row) {
-  const toml::node* node = impl_->find(key);
-  if (node == nullptr) return;
-  const toml::array* list = node->as_array();
+  if (impl_->find(key) == nullptr) return;
+  toml::node* node = impl_->root.at_path(key).node();
+  toml::array* list = node->as_array();
   if (list == nullptr || list->size() > most || !list->is_homogeneous(toml::node_type::table)) {
     impl_->wrong(key, *node, fmt::format("a list of at most {} tables, each [[{}]]", most, key));
     return;
@@ -188,7 +188,7 @@ void ConfigReader::read_tables(std::string_view key, std::size_t most,
     auto row_impl = std::make_unique<Impl>();
     row_impl->origin = impl_->origin;
     row_impl->prefix = fmt::format("{}[{}].", key, i);
-    row_impl->root = *list->get(i)->as_table();
+    row_impl->root = std::move(*list->get(i)->as_table());  // a copy would not know its lines
     ConfigReader row(std::move(row_impl));
     read_row(row);
     row.impl_->find_unknown(row.impl_->root, "");

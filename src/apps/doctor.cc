@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "apps/doctor_bundle.h"
 #include "apps/exit_codes.h"
 #include "apps/output.h"
 #include "apps/verbs.h"
@@ -102,8 +103,16 @@ std::string doctor_json(std::span<const CheckResult> results) {
 }
 
 int run_doctor(const DoctorOptions& options) {
-  const auto results = examine({.root = "", .config_path = options.config});
-  const auto done = print(options.json ? doctor_json(results) + "\n" : doctor_text(results));
+  const DoctorContext context{.root = "", .config_path = options.config};
+  const auto results = examine(context);
+  std::string out = options.json ? doctor_json(results) + "\n" : doctor_text(results);
+  if (!options.bundle.empty()) {
+    const auto written =
+        write_bundle(options.bundle, {.context = context, .log = options.log}, results);
+    if (!written) return complain(written.error());
+    out = fmt::format("wrote {}; look through it before you send it\n", options.bundle);
+  }
+  const auto done = print(out);
   if (!done) return complain(done.error());
   return worst_of(results) == CheckStatus::kFail ? kExitFailure : kExitOk;
 }

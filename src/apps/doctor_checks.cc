@@ -19,6 +19,7 @@
 
 #include "apps/config.h"
 #include "apps/doctor.h"
+#include "apps/doctor_files.h"
 #include "auth/token_file.h"
 #include "base/clock.h"
 #include "base/json_reader.h"
@@ -201,13 +202,10 @@ std::optional<GroupLimit> group_limit(const DoctorContext& context, std::string_
 }
 
 Finding look_at_container(const DoctorContext& context) {
-  std::error_code error;
-  const bool is_container = fs::exists(context.path("/.dockerenv"), error) ||
-                            fs::exists(context.path("/run/.containerenv"), error) ||
-                            std::getenv("KUBERNETES_SERVICE_HOST") != nullptr;
   const auto memory = group_limit(context, "memory.max");
   const auto cpu = group_limit(context, "cpu.max");
-  if (!is_container && !memory && !cpu) return {CheckStatus::kSkip, "no limits of a container", ""};
+  if (!is_container(context) && !memory && !cpu)
+    return {CheckStatus::kSkip, "no limits of a container", ""};
   std::string found =
       memory ? "memory " + human_bytes(Bytes(static_cast<std::uint64_t>(memory->value)))
              : "memory unlimited";
@@ -240,6 +238,11 @@ constexpr std::array kChecks{
     Check{"nvml", look_at_nvml},
     Check{"amd", look_at_amd},
     Check{"drm", look_at_drm},
+    Check{"versions", look_at_versions},
+    Check{"profilers", look_at_profilers},
+    Check{"captures", look_at_captures},
+    Check{"agents", look_at_agents},
+    Check{"agent_socket", look_at_agent_socket},
     Check{"configuration", look_at_configuration},
     Check{"state", look_at_state},
     Check{"port", look_at_port},
@@ -247,6 +250,8 @@ constexpr std::array kChecks{
     Check{"memlock", look_at_memlock},
     Check{"clock", look_at_clock},
     Check{"container", look_at_container},
+    Check{"container_gpu", look_at_container_gpus},
+    Check{"pids", look_at_pids},
     Check{"local_users", look_at_local_users},
 };
 

@@ -1,88 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <optional>
-#include <ranges>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "apps/doctor.h"
-#include "base/text.h"
+#include "apps/doctor_files.h"
 
 namespace gpuvigil {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Where distributions, container toolkits, ROCm, NixOS and WSL put the libraries of drivers.
-constexpr std::string_view kLibraryFolders[] = {
-    "/usr/lib/x86_64-linux-gnu",
-    "/usr/lib/aarch64-linux-gnu",
-    "/usr/lib64",
-    "/usr/lib",
-    "/usr/local/nvidia/lib64",
-    "/usr/local/lib",
-    "/opt/rocm/lib",
-    "/lib64",
-    "/run/opengl-driver/lib",
-    "/usr/lib/wsl/lib",
-    "/usr/local/cuda/lib64",
-};
-
-/// Where a library of that name, or one with a longer version, lies.
-std::optional<std::string> find_library(const DoctorContext& context, std::string_view name) {
-  std::vector<std::string> folders;
-  if (const char* path = std::getenv("LD_LIBRARY_PATH")) {
-    for (const auto part : std::views::split(std::string_view(path), ':')) {
-      folders.emplace_back(part.begin(), part.end());
-    }
-  }
-  folders.insert(folders.end(), std::begin(kLibraryFolders), std::end(kLibraryFolders));
-  const std::string longer = fmt::format("{}.", name);
-  for (const std::string& folder : folders) {
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(context.path(folder), error)) {
-      const std::string file = entry.path().filename();
-      if (file == name || file.starts_with(longer)) return fmt::format("{}/{}", folder, file);
-    }
-  }
-  return std::nullopt;
-}
-
-/// The entries of a folder of devices whose names are `prefix` and a number, sorted.
-std::vector<std::string> nodes(const DoctorContext& context, std::string_view folder,
-                               std::string_view prefix) {
-  std::vector<std::string> found;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(context.path(folder), error)) {
-    const std::string name = entry.path().filename();
-    const std::string_view rest =
-        std::string_view(name).substr(name.starts_with(prefix) ? prefix.size() : name.size());
-    if (!rest.empty() && std::ranges::all_of(rest, [](char c) { return c >= '0' && c <= '9'; })) {
-      found.push_back(fmt::format("{}/{}", folder, name));
-    }
-  }
-  std::ranges::sort(found);
-  return found;
-}
-
-/// Those of them that this user may not open.
-std::vector<std::string> locked(const DoctorContext& context, std::vector<std::string> paths) {
-  std::erase_if(paths, [&](const std::string& path) {
-    return ::access(context.path(path).c_str(), R_OK | W_OK) == 0;
-  });
-  return paths;
-}
-
-std::string first_line(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return clean_text(truncate_utf8(line, 160));
-}
 
 }  // namespace
 
@@ -128,8 +55,7 @@ Finding look_at_amd(const DoctorContext& context) {
             "load the driver (modprobe amdgpu), or start the container with --device /dev/kfd"};
   }
   if (!locked(context, {"/dev/kfd"}).empty()) {
-    return {CheckStatus::kWarn, "/dev/kfd cannot be opened",
-            "add this user to the group of /dev/kfd (render)"};
+    return {CheckStatus::kWarn, "/dev/kfd cannot be opened", group_advice(context, "/dev/kfd")};
   }
   return {CheckStatus::kOk, library ? "/dev/kfd, " + *library : "/dev/kfd, no SMI library", ""};
 }
@@ -139,7 +65,7 @@ Finding look_at_drm(const DoctorContext& context) {
   if (render.empty()) return {CheckStatus::kSkip, "no /dev/dri/renderD*", ""};
   if (const auto closed = locked(context, render); !closed.empty()) {
     return {CheckStatus::kWarn, fmt::format("{} cannot be opened", fmt::join(closed, ", ")),
-            "add this user to the group of /dev/dri/renderD* (render)"};
+            group_advice(context, closed.front())};
   }
   return {CheckStatus::kOk, fmt::format("{}", fmt::join(render, ", ")), ""};
 }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <array>
 #include <cstdlib>
 #include <exception>
 #include <future>
@@ -11,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "apps/doctor.h"
+#include "apps/doctor_versions.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "collect/nvml_survey.h"
@@ -19,23 +19,6 @@ namespace gpuvigil {
 namespace {
 
 constexpr std::chrono::seconds kPatience{5};
-
-/// Drivers, by the number before the first point, of which something is to be known.
-struct DriverNote {
-  int from;
-  int to;
-  std::string_view note;
-  std::string_view advice;
-};
-
-constexpr std::array kDriverNotes = {
-    DriverNote{1, 449, "too old for most readings", "install driver 535 or newer"},
-    DriverNote{450, 524, "without support any more", "install driver 535 or newer"},
-};
-
-int major_of(const std::string& version) {
-  return std::atoi(version.c_str());
-}
 
 /// The answer, or that there was none in time. The thread is left behind then.
 Result<NvmlSurvey> ask(std::string library) {
@@ -92,12 +75,12 @@ Finding look_at_nvml(const DoctorContext& context) {
     return {CheckStatus::kWarn, fmt::format("{}; {} are refused", found, survey->refused),
             "let this user or container use them (NVIDIA_VISIBLE_DEVICES, DeviceAllow=)"};
   }
-  const int major = major_of(survey->driver);
-  for (const DriverNote& note : kDriverNotes) {
-    if (major >= note.from && major <= note.to) {
-      return {CheckStatus::kWarn, fmt::format("{}; this driver is {}", found, note.note),
-              std::string(note.advice)};
-    }
+  const auto version = read_version(survey->driver);
+  const KnownProblem* const known =
+      version ? known_problem(Versioned::kNvidiaDriver, *version) : nullptr;
+  if (known != nullptr) {
+    return {CheckStatus::kWarn, fmt::format("{}; this driver is {}", found, known->problem),
+            std::string(known->advice)};
   }
   if (survey->lacks_new_calls) {
     return {CheckStatus::kWarn, found + "; the library is older than the driver",

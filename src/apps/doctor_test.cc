@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "api/live_server.h"
+#include "apps/testing_doctor.h"
 #include "base/json_reader.h"
 #include "engine/engine.h"
 #include "net/socket.h"
@@ -22,49 +23,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::HasSubstr;
-
-/// A folder that stands for "/", with what a test puts into it.
-class Doctor : public testing::Test {
- protected:
-  Doctor() {
-    std::string pattern = (fs::temp_directory_path() / "root.XXXXXX").string();
-    context_.root = ::mkdtemp(pattern.data());
-    ::chmod(context_.root.c_str(), 0755);
-    ::setenv("GPUVIGIL_STATE_DIR", "/state/gpuvigil", 1);
-  }
-  ~Doctor() override {
-    ::unsetenv("GPUVIGIL_STATE_DIR");
-    fs::remove_all(context_.root);
-  }
-
-  void write(const std::string& path, std::string_view text = "") const {
-    fs::create_directories(fs::path(context_.path(path)).parent_path());
-    std::ofstream(context_.path(path)) << text;
-  }
-
-  void configure(std::string_view text) {
-    write("/config.toml", text);
-    context_.config_path = context_.path("/config.toml");
-  }
-
-  [[nodiscard]] Finding look(std::string_view name) const {
-    for (const Check& check : doctor_checks()) {
-      if (check.name == name) return check.look(context_);
-    }
-    ADD_FAILURE() << "no such check: " << name;
-    return {};
-  }
-
-  void expect(std::string_view name, CheckStatus status, std::string_view found) const {
-    const Finding finding = look(name);
-    EXPECT_EQ(finding.status, status) << name << ": " << finding.found;
-    EXPECT_THAT(finding.found, HasSubstr(std::string(found)));
-    EXPECT_EQ(finding.advice.empty(), status == CheckStatus::kOk || status == CheckStatus::kSkip)
-        << name << ": " << finding.advice;
-  }
-
-  DoctorContext context_;
-};
 
 TEST_F(Doctor, ABareMachineHasNoGpuAndThatIsNoFailure) {
   for (const auto* name : {"nvidia", "amd", "drm", "container", "state"}) {

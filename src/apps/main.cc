@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "apps/completion.h"
+#include "apps/db.h"
 #include "apps/exit_codes.h"
 #include "apps/verbs.h"
 #include "base/version.h"
@@ -32,15 +33,18 @@ struct CommandLine {
   ListOptions events;
   ListOptions topo;
   WatchOptions watch;
+  TraceOptions trace;
   RunOptions program;
   TokenOptions token;
+  DbOptions db;
   DoctorOptions doctor;
   std::string config_path;
   std::string shell;
   bool version_json = false;
 };
 
-void add_client(CLI::App& verb, ClientOptions& options) {
+/// Whom to ask, and as whom.
+void add_server(CLI::App& verb, ClientOptions& options) {
   verb.add_option("--server", options.server, "Server to ask")
       ->envname("GPUVIGIL_SERVER")
       ->capture_default_str();
@@ -50,6 +54,10 @@ void add_client(CLI::App& verb, ClientOptions& options) {
   verb.add_option("--cacert", options.ca_file, "Authorities to trust with https (PEM)")
       ->envname("GPUVIGIL_CACERT")
       ->type_name("FILE");
+}
+
+void add_client(CLI::App& verb, ClientOptions& options) {
+  add_server(verb, options);
   verb.add_flag("-j,--json", options.json, "Print the API's JSON");
 }
 
@@ -86,6 +94,9 @@ void add_serve(CommandLine& line) {
   verb->add_option("--tls-cert", o.tls_certificate, "Serve https with this certificate (PEM)")
       ->type_name("FILE");
   verb->add_option("--tls-key", o.tls_key, "and with this key (PEM)")->type_name("FILE");
+  verb->add_option("--db", o.history, "Where history is kept: a file, auto (default) or memory")
+      ->type_name("PATH");
+  verb->add_flag_callback("--no-history", [&o] { o.history = "off"; }, "Keep no history");
   verb->add_option("--replay", o.replay, "Replay recordings of GPUs, each file as its devices")
       ->type_name("FILE");
   verb->add_flag("--demo", o.demo, "Show a simulated machine of four GPUs");
@@ -173,11 +184,16 @@ void add_alert_verbs(CommandLine& line, CLI::App& alerts) {
   add_client(*add(*rules, "list", "The rules of a server", run_rules_list), o.client);
   CLI::App* lint = add(*rules, "lint", "Report every mistake of a file's rules", run_rules_lint);
   lint->add_option("file", o.file, "Configuration file (TOML)")->required();
-  CLI::App* test = add(*rules, "test", "Try a file's rules on recordings", run_rules_test);
+  CLI::App* test =
+      add(*rules, "test", "Tell what a file's rules would have raised", run_rules_test);
   test->add_option("file", o.file, "Configuration file (TOML)")->required();
-  test->add_option("--trace", o.traces, "Recording to replay through them")
-      ->required()
-      ->type_name("FILE");
+  add_server(*test, o.client);
+  CLI::Option* since = test->add_option(
+      "--since", o.since, "In a server's history since a time, or for a span such as 6h");
+  since->capture_default_str();
+  test->add_option("--trace", o.traces, "In this recording instead")
+      ->type_name("FILE")
+      ->excludes(since);
 
   CLI::App* channels = alerts.add_subcommand("channels", "Where people are told");
   channels->require_subcommand(1);
@@ -288,6 +304,23 @@ void add_watch(CommandLine& line) {
   verb->callback([&line] { line.run = [&line] { return run_watch(line.watch); }; });
 }
 
+void add_trace(CommandLine& line) {
+  CLI::App* verb =
+      line.app.add_subcommand("trace", "Single executions of a running program, for Perfetto");
+  TraceOptions& o = line.trace;
+  add_server(*verb, o.client);
+  verb->add_option("-p,--pid", o.pid, "Which process; an agent must be in it")
+      ->required()
+      ->check(CLI::Range(1, 4'194'304));
+  verb->add_option("-d,--duration", o.duration, "How long, 100ms to 60s")->capture_default_str();
+  verb->add_option("-o,--output", o.output, "Where the trace goes; - is standard output")
+      ->type_name("FILE")
+      ->capture_default_str();
+  verb->add_option("--max-events", o.max_events, "Executions to keep at most (default 100000)")
+      ->check(CLI::Range(1, 250'000));
+  verb->callback([&line] { line.run = [&line] { return run_trace(line.trace); }; });
+}
+
 void add_token(CommandLine& line) {
   CLI::App* verb = line.app.add_subcommand("token", "Make, list and revoke tokens of the API");
   verb->require_subcommand(1);
@@ -313,6 +346,26 @@ void add_token(CommandLine& line) {
   revoke->add_option("id", o.id, "As gpuvigil token list shows it")->required();
 }
 
+void add_db(CommandLine& line) {
+  CLI::App* verb = line.app.add_subcommand("db", "Look after the file of history");
+  verb->require_subcommand(1);
+  DbOptions& o = line.db;
+  const auto add = [&](const char* name, const char* help, int (*action)(const DbOptions&)) {
+    CLI::App* made = verb->add_subcommand(name, help);
+    made->add_option("--db", o.path, "The file (else that of the server's configuration)")
+        ->type_name("PATH");
+    made->add_option("--config", o.config, "Configuration file (TOML)")->type_name("FILE");
+    made->callback([&line, action] { line.run = [&line, action] { return action(line.db); }; });
+    return made;
+  };
+  CLI::App* stats = add("stats", "What is in it, and from when", run_db_stats);
+  stats->add_flag("-j,--json", o.json, "Print JSON");
+  add("check", "Read every page and every segment", run_db_check);
+  CLI::App* backup = add("backup", "Copy it, while a server writes", run_db_backup);
+  backup->add_option("file", o.target, "The copy, which must not be there yet")->required();
+  add("vacuum", "Give free pages back; no server may write it meanwhile", run_db_vacuum);
+}
+
 void add_config(CommandLine& line) {
   CLI::App* verb = line.app.add_subcommand("config", "Show or check the configuration");
   verb->require_subcommand(1);
@@ -330,6 +383,14 @@ void add_others(CommandLine& line) {
   doctor->add_option("--config", line.doctor.config, "Configuration file (TOML)")
       ->type_name("FILE");
   doctor->add_flag("-j,--json", line.doctor.json, "Print JSON");
+  CLI::Option* const bundle =
+      doctor
+          ->add_option("--bundle", line.doctor.bundle,
+                       "Write an archive for whoever helps, without secrets, instead of printing")
+          ->type_name("FILE.tar.gz");
+  doctor->add_option("--log", line.doctor.log, "With --bundle: a file with the log")
+      ->type_name("FILE")
+      ->needs(bundle);
   doctor->callback([&line] { line.run = [&line] { return run_doctor(line.doctor); }; });
 
   CLI::App* version = line.app.add_subcommand("version", "Version and build");
@@ -359,7 +420,9 @@ int run(int argc, char** argv) {
   add_kernels(line);
   add_report(line);
   add_watch(line);
+  add_trace(line);
   add_token(line);
+  add_db(line);
   add_config(line);
   add_others(line);
   try {  // CLI11 reports by exceptions

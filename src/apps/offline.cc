@@ -49,11 +49,11 @@ Result<Offline> Offline::read(const std::vector<std::string>& paths) {
   return made;
 }
 
-KernelList Offline::kernels(const KernelQuery& query) const {
-  return query_kernels(*frame_, query, [this](std::span<const PercentileRequest> requests) {
+KernelList kernels_of(const Monitor& monitor, const Frame& frame, const KernelQuery& query) {
+  return query_kernels(frame, query, [&monitor](std::span<const PercentileRequest> requests) {
     std::vector<Percentiles> answers;
     for (const PercentileRequest& one : requests) {
-      const auto sketch = monitor_->sketch_of(one.kernel_id, one.kind, one.devices);
+      const auto sketch = monitor.sketch_of(one.kernel_id, one.kind, one.devices);
       answers.push_back(sketch ? percentiles(*sketch, one.min_ns, one.max_ns) : Percentiles());
     }
     return answers;

@@ -17,6 +17,10 @@ namespace gpuvigil {
 /// where the reader did not.
 [[nodiscard]] std::string describe_damage(const TraceSummary& summary, const std::string& file);
 
+/// The rows that a query asks for, of a live state that no engine runs; `frame` is its newest.
+[[nodiscard]] KernelList kernels_of(const Monitor& monitor, const Frame& frame,
+                                    const KernelQuery& query);
+
 /// What recordings add up to, read by this process without a server.
 class Offline {
  public:
@@ -29,7 +33,9 @@ class Offline {
   /// What of the files could not be read, one line each; empty when all is whole.
   [[nodiscard]] const std::vector<std::string>& damages() const { return damages_; }
 
-  [[nodiscard]] KernelList kernels(const KernelQuery& query) const;
+  [[nodiscard]] KernelList kernels(const KernelQuery& query) const {
+    return kernels_of(*monitor_, *frame_, query);
+  }
 
  private:
   std::unique_ptr<Monitor> monitor_;

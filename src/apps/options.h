@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,7 +47,8 @@ struct AlertOptions {
   std::string span;                   ///< "2h".
   std::string comment;
   std::string file;                 ///< Configuration with the rules to look at.
-  std::vector<std::string> traces;  ///< Recordings to try them on.
+  std::vector<std::string> traces;  ///< Recordings to try them on; none: a server's history,
+  std::string since = "1h";         ///< from then on.
 };
 
 struct RunOptions {
@@ -56,6 +59,14 @@ struct RunOptions {
   std::string trace_out;     ///< Empty: no trace.
   bool json = false;
   bool all_rows = false;  ///< `--limit 0`.
+};
+
+struct TraceOptions {
+  ClientOptions client;
+  std::int64_t pid = 0;
+  std::string duration = "5s";
+  std::string output = "-";  ///< "-": standard output.
+  std::optional<std::int64_t> max_events;
 };
 
 struct WatchOptions {
@@ -73,8 +84,17 @@ struct TokenOptions {
   bool json = false;
 };
 
+struct DbOptions {
+  std::string path;    ///< Empty: that of the configuration that applies.
+  std::string config;  ///< Its file; empty: the one there is.
+  std::string target;  ///< Of a backup.
+  bool json = false;
+};
+
 struct DoctorOptions {
   std::string config;
+  std::string bundle;  ///< An archive to write instead of printing; empty: none.
+  std::string log;     ///< For the bundle; empty: none.
   bool json = false;
 };
 
@@ -88,6 +108,7 @@ struct ServeOptions {
   std::vector<std::string> hosts;
   std::string tls_certificate;
   std::string tls_key;
+  std::string history;  ///< A path, auto, memory or off.
   std::vector<std::string> replay;
   std::string log_level;
   std::string log_format;

@@ -23,6 +23,7 @@
 #include "apps/agent_door.h"
 #include "apps/child.h"
 #include "apps/exit_codes.h"
+#include "apps/offline.h"
 #include "apps/output.h"
 #include "apps/run_report.h"
 #include "apps/run_setup.h"
@@ -30,7 +31,7 @@
 #include "apps/verbs.h"
 #include "base/clock.h"
 #include "base/unique_fd.h"
-#include "engine/query.h"
+#include "model/kernel_query.h"
 #include "monitor/monitor.h"
 
 extern char** environ;  // NOLINT: POSIX asks programs to declare it
@@ -172,14 +173,7 @@ class Collector {
   }
 
   [[nodiscard]] KernelList kernels(const Frame& frame, const KernelQuery& query) const {
-    return query_kernels(frame, query, [this](std::span<const PercentileRequest> requests) {
-      std::vector<Percentiles> answers;
-      for (const PercentileRequest& one : requests) {
-        const auto sketch = monitor_.sketch_of(one.kernel_id, one.kind, one.devices);
-        answers.push_back(sketch ? percentiles(*sketch, one.min_ns, one.max_ns) : Percentiles());
-      }
-      return answers;
-    });
+    return kernels_of(monitor_, frame, query);
   }
 
   [[nodiscard]] const ExecutionLog& log() const { return log_; }
@@ -230,9 +224,8 @@ Result<void> tell(const RunOptions& options, const Preparation& prepared,
   if (prepared.trace) {
     facts.trace = TraceCounts{.in_file = collector.log().executions().size(),
                               .total = count_executions(frame)};
-    GPUVIGIL_CHECK(
-        write_chrome_trace(collector.log(), frame, *facts.trace,
-                           [&](std::string_view text) { return prepared.trace->write(text); }));
+    GPUVIGIL_CHECK(write_trace(collector.log(), frame, facts.trace->total,
+                               [&](std::string_view text) { return prepared.trace->write(text); }));
   }
   GPUVIGIL_TRY(const KernelQuery query, query_of(options, frame));
   const KernelList list = collector.kernels(frame, query);

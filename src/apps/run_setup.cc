@@ -13,8 +13,10 @@ namespace {
 
 constexpr std::string_view kCudaAgent = "libgpuvigil_cuda.so";
 constexpr std::string_view kOpenclAgent = "libgpuvigil_opencl.so";
+constexpr std::string_view kRocmAgent = "libgpuvigil_rocm.so";
 constexpr std::string_view kCudaVariable = "CUDA_INJECTION64_PATH";
 constexpr std::string_view kLayersVariable = "OPENCL_LAYERS";
+constexpr std::string_view kToolsVariable = "ROCP_TOOL_LIBRARIES";
 
 std::string_view folder_of(std::string_view path) {
   return path.substr(0, path.rfind('/'));
@@ -76,6 +78,7 @@ void set_cuda(Variables& variables, const std::string& agent, std::vector<std::s
   }
 }
 
+/// Whether a list of paths, parted by colons, has that file.
 bool has_layer(std::string_view layers, std::string_view file) {
   while (!layers.empty()) {
     const std::string_view one = layers.substr(0, layers.find(':'));
@@ -85,18 +88,26 @@ bool has_layer(std::string_view layers, std::string_view file) {
   return false;
 }
 
-void set_opencl(Variables& variables, const std::string& agent, std::vector<std::string>& notes) {
-  const std::string_view given = variables.get(kLayersVariable);
-  if (has_layer(given, kOpenclAgent)) return;
+/// Adds an agent to a list of paths that drivers go through.
+struct PathList {
+  std::string_view variable;
+  std::string_view file;
+  std::string_view driver;  ///< "OpenCL"
+};
+
+void add_to_list(Variables& variables, const PathList& list, const std::string& agent,
+                 std::vector<std::string>& notes) {
+  const std::string_view given = variables.get(list.variable);
+  if (has_layer(given, list.file)) return;
   if (agent.empty()) {
-    notes.push_back(fmt::format("{} was not found: OpenCL kernels will not be seen", kOpenclAgent));
-  } else if (agent.find(':') != std::string::npos) {
     notes.push_back(
-        fmt::format("{}: there is a colon in this path, which parts {}: OpenCL kernels "
-                    "will not be seen",
-                    agent, kLayersVariable));
+        fmt::format("{} was not found: {} kernels will not be seen", list.file, list.driver));
+  } else if (agent.find(':') != std::string::npos) {
+    notes.push_back(fmt::format(
+        "{}: there is a colon in this path, which parts {}: {} kernels will not be seen", agent,
+        list.variable, list.driver));
   } else {
-    variables.set(kLayersVariable, given.empty() ? agent : fmt::format("{}:{}", given, agent));
+    variables.set(list.variable, given.empty() ? agent : fmt::format("{}:{}", given, agent));
   }
 }
 
@@ -106,7 +117,8 @@ AgentFiles find_agents(const std::string& program,
                        const std::function<bool(const std::string&)>& exists) {
   const std::string_view root = folder_of(folder_of(program));
   return {.cuda = find_agent(root, "cuda", kCudaAgent, exists),
-          .opencl = find_agent(root, "opencl", kOpenclAgent, exists)};
+          .opencl = find_agent(root, "opencl", kOpenclAgent, exists),
+          .rocm = find_agent(root, "rocm", kRocmAgent, exists)};
 }
 
 WatchedEnvironment watched_environment(std::span<const std::string> current,
@@ -114,7 +126,8 @@ WatchedEnvironment watched_environment(std::span<const std::string> current,
   WatchedEnvironment made;
   Variables variables(current);
   set_cuda(variables, agents.cuda, made.notes);
-  set_opencl(variables, agents.opencl, made.notes);
+  add_to_list(variables, {kLayersVariable, kOpenclAgent, "OpenCL"}, agents.opencl, made.notes);
+  add_to_list(variables, {kToolsVariable, kRocmAgent, "ROCm"}, agents.rocm, made.notes);
   variables.set("GPUVIGIL_SOCKET", socket);
   if (variables.get("GPUVIGIL_AGENT") == "off") {
     made.notes.emplace_back("GPUVIGIL_AGENT=off is set: nothing will be seen");

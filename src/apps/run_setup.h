@@ -12,6 +12,7 @@ namespace gpuvigil {
 struct AgentFiles {
   std::string cuda;
   std::string opencl;
+  std::string rocm;
 };
 
 /// Looks for them beside the program: where an installation puts them, then where a build does.
@@ -26,7 +27,7 @@ struct WatchedEnvironment {
 };
 
 /// `current` with the agents in it, reporting to `socket`. What somebody else set stays: another
-/// injection into CUDA is left alone, with a note, and OpenCL's layers get one more.
+/// injection into CUDA is left alone, with a note; OpenCL's layers and ROCm's tools get one more.
 [[nodiscard]] WatchedEnvironment watched_environment(std::span<const std::string> current,
                                                      const AgentFiles& agents,
                                                      const std::string& socket);

@@ -40,7 +40,9 @@ TEST(FindAgents, AnInstallationGoesBeforeABuild) {
   f({"/opt/g/lib/gpuvigil/libgpuvigil_opencl.so"}, "", "/opt/g/lib/gpuvigil/libgpuvigil_opencl.so");
 }
 
-const AgentFiles kAgents = {.cuda = "/a/libgpuvigil_cuda.so", .opencl = "/a/libgpuvigil_opencl.so"};
+const AgentFiles kAgents = {.cuda = "/a/libgpuvigil_cuda.so",
+                            .opencl = "/a/libgpuvigil_opencl.so",
+                            .rocm = "/a/libgpuvigil_rocm.so"};
 
 TEST(WatchedEnvironment, WhatIsNotOursStays) {
   const auto f = [](std::vector<std::string> current, std::vector<std::string> want) {
@@ -49,15 +51,16 @@ TEST(WatchedEnvironment, WhatIsNotOursStays) {
     EXPECT_THAT(made.notes, IsEmpty());
   };
   f({}, {"CUDA_INJECTION64_PATH=/a/libgpuvigil_cuda.so", "OPENCL_LAYERS=/a/libgpuvigil_opencl.so",
-         "GPUVIGIL_SOCKET=/s"});
+         "ROCP_TOOL_LIBRARIES=/a/libgpuvigil_rocm.so", "GPUVIGIL_SOCKET=/s"});
   f({"X=1", "OPENCL_LAYERS=/b/other.so", "GPUVIGIL_SOCKET=/else", "=odd", "OPENCL_LAYERSX=y"},
     {"X=1", "=odd", "OPENCL_LAYERSX=y", "CUDA_INJECTION64_PATH=/a/libgpuvigil_cuda.so",
-     "OPENCL_LAYERS=/b/other.so:/a/libgpuvigil_opencl.so", "GPUVIGIL_SOCKET=/s"});
+     "OPENCL_LAYERS=/b/other.so:/a/libgpuvigil_opencl.so",
+     "ROCP_TOOL_LIBRARIES=/a/libgpuvigil_rocm.so", "GPUVIGIL_SOCKET=/s"});
   // Ours already, from wherever: not twice.
-  f({"OPENCL_LAYERS=/b/libgpuvigil_opencl.so:/c.so",
-     "CUDA_INJECTION64_PATH=/b/libgpuvigil_cuda.so"},
+  f({"OPENCL_LAYERS=/b/libgpuvigil_opencl.so:/c.so", "CUDA_INJECTION64_PATH=/b/libgpuvigil_cuda.so",
+     "ROCP_TOOL_LIBRARIES=/d.so"},
     {"OPENCL_LAYERS=/b/libgpuvigil_opencl.so:/c.so", "CUDA_INJECTION64_PATH=/a/libgpuvigil_cuda.so",
-     "GPUVIGIL_SOCKET=/s"});
+     "ROCP_TOOL_LIBRARIES=/d.so:/a/libgpuvigil_rocm.so", "GPUVIGIL_SOCKET=/s"});
 }
 
 TEST(WatchedEnvironment, WhatWillNotBeSeenIsSaid) {
@@ -67,9 +70,13 @@ TEST(WatchedEnvironment, WhatWillNotBeSeenIsSaid) {
     EXPECT_THAT(made.notes, ElementsAre(HasSubstr(std::string(want))));
   };
   f({"CUDA_INJECTION64_PATH=/nsys.so"}, kAgents, "set to /nsys.so already");
-  f({}, {.cuda = "", .opencl = kAgents.opencl}, "libgpuvigil_cuda.so was not found");
-  f({}, {.cuda = kAgents.cuda, .opencl = ""}, "libgpuvigil_opencl.so was not found");
-  f({}, {.cuda = kAgents.cuda, .opencl = "/a:b/x.so"}, "colon");
+  f({}, {.cuda = "", .opencl = kAgents.opencl, .rocm = kAgents.rocm},
+    "libgpuvigil_cuda.so was not found");
+  f({}, {.cuda = kAgents.cuda, .opencl = "", .rocm = kAgents.rocm},
+    "libgpuvigil_opencl.so was not found");
+  f({}, {.cuda = kAgents.cuda, .opencl = "/a:b/x.so", .rocm = kAgents.rocm}, "colon");
+  f({}, {.cuda = kAgents.cuda, .opencl = kAgents.opencl, .rocm = ""},
+    "libgpuvigil_rocm.so was not found: ROCm");
   f({"GPUVIGIL_AGENT=off"}, kAgents, "GPUVIGIL_AGENT=off");
   const WatchedEnvironment left = watched_environment(
       std::vector<std::string>{"CUDA_INJECTION64_PATH=/nsys.so"}, kAgents, "/s");
@@ -141,8 +148,7 @@ class RunReport : public ::testing::Test {
   JsonValue trace(std::uint64_t total) {
     std::string text;
     const auto frame = this->frame();
-    const TraceCounts counts{.in_file = log_.executions().size(), .total = total};
-    const auto written = write_chrome_trace(log_, *frame, counts, [&](std::string_view piece) {
+    const auto written = write_trace(log_, *frame, total, [&](std::string_view piece) {
       text += piece;
       return Result<void>();
     });
@@ -196,8 +202,8 @@ TEST_F(RunReport, ATraceHasWhatIsKnownSinglyAndSaysWhatIsNot) {
 
 TEST_F(RunReport, AnErrorOfTheFileIsPassedOn) {
   launch("gemm", KernelKind::kCompute, {1us});
-  const auto written = write_chrome_trace(
-      log_, *frame(), {}, [](std::string_view) { return Result<void>(fail(Errc::kIo, "full")); });
+  const auto written = write_trace(
+      log_, *frame(), 1, [](std::string_view) { return Result<void>(fail(Errc::kIo, "full")); });
   ASSERT_FALSE(written);
   EXPECT_EQ(written.error().message, "full");
 }

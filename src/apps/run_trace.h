@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -10,17 +9,12 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/execution_trace.h"
 #include "model/frame.h"
 #include "model/source.h"
+#include "views/chrome_trace.h"
 
 namespace gpuvigil {
-
-/// One execution of which begin and end are known.
-struct TracedExecution {
-  std::uint32_t series = 0;   ///< In ExecutionLog::series().
-  std::int64_t start_ns = 0;  ///< Since 1970.
-  std::uint64_t duration_ns = 0;
-};
 
 /// Passes everything on to another intake, and keeps what it sees of programs: how their kernels
 /// are captured, and if it is asked to, each execution that is known singly.
@@ -28,12 +22,6 @@ struct TracedExecution {
 /// Threading: one thread.
 class ExecutionLog final : public Intake {
  public:
-  struct Series {
-    std::string name;
-    KernelKind kind = KernelKind::kCompute;
-    std::uint32_t device = 0;  ///< In the frames.
-  };
-
   /// Keeps at most `most` executions; more are counted. `next` must outlive it.
   ExecutionLog(Intake& next, std::size_t most) : next_(next), most_(most) {}
 
@@ -67,8 +55,8 @@ class ExecutionLog final : public Intake {
   void rebase(DeviceSlot device, Duration by) override { next_.rebase(device, by); }
   void lost(Loss loss, std::uint64_t count) override { next_.lost(loss, count); }
 
-  [[nodiscard]] const std::vector<Series>& series() const { return series_; }
-  [[nodiscard]] const std::vector<TracedExecution>& executions() const { return executions_; }
+  [[nodiscard]] const std::vector<ExecutionTrace::Series>& series() const { return series_; }
+  [[nodiscard]] const std::vector<ExecutionTrace::Event>& executions() const { return executions_; }
 
   /// The last that each writer of each process said of itself.
   [[nodiscard]] std::vector<CaptureState> captures() const;
@@ -78,9 +66,9 @@ class ExecutionLog final : public Intake {
 
   Intake& next_;
   const std::size_t most_;
-  std::vector<Series> series_;
+  std::vector<ExecutionTrace::Series> series_;
   std::unordered_map<std::uint32_t, std::uint32_t> newest_;  ///< Of a slot, which is reused.
-  std::vector<TracedExecution> executions_;
+  std::vector<ExecutionTrace::Event> executions_;
   std::map<OwnerId, CaptureState> captures_;
 };
 
@@ -90,11 +78,9 @@ struct TraceCounts {
   std::uint64_t total = 0;  ///< Executions of every kind that were counted.
 };
 
-/// Writes the executions as a Chrome trace (chrome://tracing, Perfetto, gpuvigil kernels --trace):
-/// a process a device, and as many rows below it as ran at once. `frame` names the devices.
-/// Errors: those of `sink`, which gets the text in pieces.
-[[nodiscard]] Result<void> write_chrome_trace(
-    const ExecutionLog& log, const Frame& frame, const TraceCounts& counts,
-    const std::function<Result<void>(std::string_view)>& sink);
+/// Writes what a log kept as a Chrome trace. `frame` names the devices; `total` executions were
+/// counted. Errors: those of `sink`.
+[[nodiscard]] Result<void> write_trace(const ExecutionLog& log, const Frame& frame,
+                                       std::uint64_t total, const TextSink& sink);
 
 }  // namespace gpuvigil

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "apps/config.h"
 #include "apps/exit_codes.h"
 #include "apps/first_token.h"
+#include "apps/history_door.h"
 #include "apps/machine_names.h"
 #include "apps/notify.h"
 #include "apps/offline.h"
@@ -83,7 +85,10 @@ Result<Feeds> live_feeds(const Config& config, bool wants_demo,
   Feeds feeds{.samplers = {}, .sources = {}, .what = "devices"};
   // For tests, and for drivers that lie where the dynamic linker does not look.
   const char* const nvml = std::getenv("GPUVIGIL_NVML");
-  BackendOptions options{.demo = nullptr, .nvml_library = nvml == nullptr ? "" : nvml};
+  const char* const rocm_smi = std::getenv("GPUVIGIL_ROCM_SMI");
+  BackendOptions options{.demo = nullptr,
+                         .nvml_library = nvml == nullptr ? "" : nvml,
+                         .rocm_smi_library = rocm_smi == nullptr ? "" : rocm_smi};
   if (wants_demo) {
     GPUVIGIL_TRY(Demo demo, make_demo(config.demo.seed, clock->now()));
     feeds.what = "demo";
@@ -161,6 +166,13 @@ AccessOptions access_options(const Config& config) {
           .session_rate = config.server.session_rate_limit};
 }
 
+MetricsOptions metrics_options(const Config::Metrics& metrics) {
+  MetricsOptions options{.names = metrics.names, .limits = {}, .host = {}};
+  options.limits.top_kernels = metrics.kernels;
+  options.limits.processes = metrics.processes;
+  return options;
+}
+
 /// Whoever started this program; nobody where that cannot be told, which ends nothing.
 ServiceNotifier service_manager() {
   auto notifier = ServiceNotifier::open(NotifyEnvironment::of_this_process());
@@ -217,6 +229,37 @@ int attend(EndSignals& signals, ServiceNotifier& manager, Engine& engine, LiveSe
   }
 }
 
+/// What happened before is shown again, and what happens from now on is kept.
+void keep_history(HistoryStore& store, Engine& engine) {
+  engine.remember(store.before().alerts, store.before().events);
+  engine.add_listener([&store](const auto& frame, std::span<const Alert> changes) {
+    store.append(*frame, changes);
+  });
+}
+
+/// What is known of alerts of a simulated machine says nothing of the real one.
+std::string alert_file(const std::string& directory, WatchedMachine machine) {
+  if (directory.empty()) return {};
+  return directory + (machine == WatchedMachine::kReal ? "/alerts.json" : "/alerts-simulated.json");
+}
+
+/// What follows from the configuration; the rest is up to who starts the server.
+LiveServerOptions live_options(const Config& config, const ListenAddress& listen, double speed) {
+  LiveServerOptions options;
+  options.http = server_options(config, listen);
+  options.access = access_options(config);
+  options.metrics = metrics_options(config.metrics);
+  options.frame_period = Duration(
+      static_cast<std::int64_t>(static_cast<double>(config.frames.period.count()) / speed));
+  return options;
+}
+
+int complain_of_start(const Error& error) {
+  complain(error);
+  const bool no_place = error.code == Errc::kUnavailable || error.code == Errc::kPermission;
+  return no_place ? kExitNoPlace : exit_code_of(error.code);
+}
+
 /// Starts the parts of a server one after the other; they end in the reverse order.
 int serve_until_signal(const ServeOptions& options, const Config& config, EndSignals& signals) {
   const auto listen = parse_listen(config.server.listen);
@@ -238,6 +281,10 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
   if (!door) return complain(door.error());
   if (*door) feeds->sources.push_back((*door)->source());
 
+  // Before the engine, which it outlives: what happened before is shown from the first frame on.
+  const auto machine = replays || options.demo ? WatchedMachine::kSimulated : WatchedMachine::kReal;
+  const OpenedHistory history = open_history(config, machine, *timeline);
+
   Engine engine(engine_options(config), *timeline);
   for (auto& source : feeds->sources) engine.add_source(std::move(source));
 
@@ -245,32 +292,27 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
   if (!processes) return complain(processes.error());
   engine.set_processes(*std::move(processes));
 
+  if (history.store) keep_history(*history.store, engine);
   auto tokens = prepare_tokens(config.server);
   if (!tokens) {
     complain(tokens.error());
     return kExitNoPlace;
   }
-  auto desk = AlertDesk::open(
-      engine, config.alerts,
-      {.state_directory = tokens->directory, .keep_living = !replays, .sender = {}});
+  auto desk = AlertDesk::open(engine, config.alerts,
+                              {.state_file = alert_file(tokens->directory, machine),
+                               .keep_living = !replays,
+                               .sender = {}});
   if (!desk) return complain(desk.error());
 
   engine.start();
   (*desk)->start();
-  const double speed = replays ? options.speed : 1.0;
-  const auto server =
-      LiveServer::start(engine, {.http = server_options(config, *listen),
-                                 .access = access_options(config),
-                                 .state_directory = tokens->directory,
-                                 .frame_period = Duration(static_cast<std::int64_t>(
-                                     static_cast<double>(config.frames.period.count()) / speed)),
-                                 .desk = desk->get()});
-  if (!server) {
-    complain(server.error());
-    const Errc code = server.error().code;
-    const bool no_place = code == Errc::kUnavailable || code == Errc::kPermission;
-    return no_place ? kExitNoPlace : exit_code_of(code);
-  }
+  LiveServerOptions serving = live_options(config, *listen, replays ? options.speed : 1.0);
+  serving.state_directory = tokens->directory;
+  serving.history = {history.store.get(), history.why_not};
+  serving.tracer = *door ? &(*door)->tracer() : nullptr;
+  serving.desk = desk->get();
+  const auto server = LiveServer::start(engine, serving);
+  if (!server) return complain_of_start(server.error());
   log(LogLevel::kInfo, "server.listening",
       {kv("url", (*server)->url() + "/"), kv("source", feeds->what)});
   announce(*tokens, (*server)->url());
@@ -315,6 +357,12 @@ Result<void> apply(const ServeOptions& options, Config::Server& server) {
   return {};
 }
 
+/// A file of history from the command line: relative to where we are, the words as they are.
+std::string absolute(const std::string& place) {
+  if (place == "auto" || place == "memory" || place == "off") return place;
+  return std::filesystem::absolute(place).lexically_normal().string();
+}
+
 /// Sets the log up as the command line says, and where that says nothing, as `settings` do.
 void configure_log(const ServeOptions& options, LogSettings settings) {
   settings.level = parse_log_level(options.log_level).value_or(settings.level);
@@ -339,6 +387,7 @@ int run_serve(const ServeOptions& options) {
   }
   auto config = load_config(options.config);
   if (!config) return complain(config.error());
+  if (!options.history.empty()) config->history.db = absolute(options.history);
   configure_log(options, config->log);
   if (const auto applied = apply(options, config->server); !applied) {
     return complain(applied.error());

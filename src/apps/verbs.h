@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "apps/options.h"
+#include "base/clock.h"
 
 namespace gpuvigil {
 
@@ -31,6 +34,10 @@ namespace gpuvigil {
 [[nodiscard]] int run_events(const ListOptions& options);
 [[nodiscard]] int run_topo(const ListOptions& options);
 [[nodiscard]] int run_watch(const WatchOptions& options);
+/// Writes a Chrome trace of a running program.
+[[nodiscard]] int run_trace(const TraceOptions& options);
+/// "5s", "500ms": as long as a trace may be, else nothing.
+[[nodiscard]] std::optional<Duration> parse_trace_duration(std::string_view text);
 [[nodiscard]] int run_config_print(const std::string& path);
 [[nodiscard]] int run_config_validate(const std::string& path);
 [[nodiscard]] int run_doctor(const DoctorOptions& options);

@@ -191,6 +191,28 @@ void JsonWriter::decimal(double value, unsigned decimals) {
   literal({text.data(), static_cast<std::size_t>(end - text.data())});
 }
 
+void JsonWriter::exact(double value) {
+  if (!std::isfinite(value)) return null();
+  // Readings are whole numbers over a small power of ten; that they are is cheaper to try out than
+  // the shortest decimal is to find.
+  constexpr double kExact = 9007199254740992.0;
+  constexpr unsigned kPlaces = 3;
+  for (unsigned places = 0; places <= kPlaces; ++places) {
+    const auto scale = static_cast<double>(kPowersOfTen[places]);
+    const double scaled = std::abs(value) * scale;
+    if (!(scaled < kExact / 2)) break;
+    const auto digits = static_cast<std::uint64_t>(scaled + 0.5);
+    if (static_cast<double>(digits) / scale != std::abs(value)) continue;
+    if (digits == 0 && std::signbit(value)) return literal("-0.0");
+    return fraction(value < 0, digits / kPowersOfTen[places], digits % kPowersOfTen[places],
+                    places);
+  }
+  std::array<char, 32> text{};
+  const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), value);
+  GPUVIGIL_ASSERT(error == std::errc());
+  literal({text.data(), static_cast<std::size_t>(end - text.data())});
+}
+
 void JsonWriter::milliseconds(std::uint64_t ns) {
   fraction(false, ns / 1'000'000, ns % 1'000'000, 6);
 }

@@ -67,6 +67,10 @@ class JsonWriter {
   /// Rounded half away from zero to `decimals` (0 to 9) places. What is no finite number is null.
   void decimal(double value, unsigned decimals);
 
+  /// The shortest decimal that is read back as the same number, -0 too. What is no finite number is
+  /// null.
+  void exact(double value);
+
   /// Nanoseconds as milliseconds, exact.
   void milliseconds(std::uint64_t ns);
 

@@ -13,14 +13,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/unique_fd.h"
 
 namespace gpuvigil {
 namespace {
 
 constexpr mode_t kOthers = S_IRWXG | S_IRWXO;
-constexpr Duration kLockPatience = std::chrono::seconds(5);
 
 std::unexpected<Error> system_failure(std::string_view path, std::string_view what) {
   const int error = errno;
@@ -145,12 +143,12 @@ Result<void> make_private_directory(const std::string& path) {
   return check_owner(path, info, S_IWGRP | S_IWOTH);
 }
 
-Result<FileLock> FileLock::take(const std::string& path) {
+Result<FileLock> FileLock::take(const std::string& path, Duration patience) {
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (descriptor < 0) return system_failure(path, "cannot be opened");
   FileLock lock(descriptor);
   const SystemClock clock;
-  const Timestamp deadline = clock.now() + kLockPatience;
+  const Timestamp deadline = clock.now() + patience;
   while (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK && errno != EINTR) return system_failure(path, "cannot be locked");
     if (clock.now() >= deadline) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "base/result.h"
 
 namespace gpuvigil {
@@ -37,8 +38,9 @@ struct GuardedFile {
 /// Keeps other processes that ask for the same lock out, until it is destroyed.
 class FileLock {
  public:
-  /// Waits up to five seconds. Errors: kTimeout; kIo, kPermission.
-  [[nodiscard]] static Result<FileLock> take(const std::string& path);
+  /// Waits up to `patience`. Errors: kTimeout; kIo, kPermission.
+  [[nodiscard]] static Result<FileLock> take(const std::string& path,
+                                             Duration patience = std::chrono::seconds(5));
   ~FileLock();
   FileLock(FileLock&& other) noexcept;
   FileLock& operator=(FileLock&&) = delete;

@@ -13,6 +13,7 @@
 #endif
 #if GPUVIGIL_WITH_DRM
 #include "collect/drm_backend.h"
+#include "collect/rocm_smi_backend.h"
 #endif
 
 namespace gpuvigil {
@@ -60,6 +61,9 @@ std::span<const BackendEntry> builtin_backends() {
 #endif
 #if GPUVIGIL_WITH_NVML
       {"nvml", NvmlBackend::open},
+#endif
+#if GPUVIGIL_WITH_DRM
+      {"rocm", RocmSmiBackend::open},
 #endif
 // Last: what another backend tells of the same device is more.
 #if GPUVIGIL_WITH_DRM

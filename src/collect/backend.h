@@ -54,6 +54,10 @@ class Backend {
   /// is gone. kPermission: the system does not let us.
   virtual Result<std::vector<Board>> boards() = 0;
 
+  /// How many users of its devices boards() had no room to read since this was last asked. On the
+  /// thread of boards().
+  virtual std::uint64_t take_clients_unread() { return 0; }
+
   /// What one of their devices says. What it cannot tell is Missing with the reason, never zero.
   /// Errors: only when the device gives nothing at all. kNotFound, kUnavailable: it is lost.
   virtual Result<DeviceSample> sample(const DeviceInfo& device, Timestamp now) = 0;
@@ -76,6 +80,7 @@ using BackendOpener = std::function<Result<std::unique_ptr<Backend>>()>;
 struct BackendOptions {
   std::shared_ptr<const DemoMachine> demo;  ///< Null: nobody asked for the demo machine.
   std::string nvml_library;  ///< Path or name of NVIDIA's library; empty: where the system has it.
+  std::string rocm_smi_library;  ///< The same for AMD's librocm_smi64.
 };
 
 struct BackendEntry {

@@ -32,6 +32,11 @@ class DrmBackend final : public Backend {
 
   Result<std::vector<Board>> boards() override;
 
+  std::uint64_t take_clients_unread() override {
+    const std::uint64_t all = clients_.clients_dropped();
+    return all - std::exchange(clients_told_, all);
+  }
+
   /// Errors: kNotFound (the card is gone).
   Result<DeviceSample> sample(const DeviceInfo& device, Timestamp now) override;
 
@@ -57,7 +62,9 @@ class DrmBackend final : public Backend {
 
   const std::string root_;
   const std::function<Duration()> now_;
-  DrmClients clients_;  // of the thread that calls boards()
+  // Of the thread that calls boards().
+  DrmClients clients_;
+  std::uint64_t clients_told_ = 0;
   Latest<Round> latest_;
 };
 

@@ -421,6 +421,14 @@ TEST(DrmClients, CountsWhatIsBeyondItsLimit) {
   EXPECT_EQ(clients.clients_dropped(), 3U);
 }
 
+TEST(DrmClients, ManyFilesOfOneClientAreNotTooManyClients) {
+  Machine machine;
+  for (int i = 0; i < 5; ++i) machine.client(100, i, fmt::format(kAmd, 1, 1, 0, 5));
+  DrmClients clients(machine.tree.path(""), 1);
+  clients.scan(kSecond);
+  EXPECT_EQ(clients.clients_dropped(), 0U);
+}
+
 TEST(DrmClients, ReadTheRealMachine) {
   DrmClients clients("");
   clients.scan(kSecond);

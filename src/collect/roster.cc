@@ -93,6 +93,7 @@ Result<std::vector<Board>> Roster::list() {
     const Watched call(watch_, *clock_, "the list of devices");
     return backend_->boards();
   }();
+  clients_unread_ += backend_->take_clients_unread();
   if (!listed) {
     const Watched call(watch_, *clock_, "closing the driver");
     backend_.reset();
@@ -195,6 +196,7 @@ std::shared_ptr<const SampleReport> Roster::make_report(std::string problem) {
         {.info = known.info, .sample = known.sample, .is_listed = known.is_present});
   }
   report->devices_refused = devices_refused_;
+  report->clients_unread = clients_unread_;
   report->calls_failed = calls_failed_;
   return report;
 }

@@ -76,6 +76,7 @@ class Roster {
   Timestamp due_;
   std::uint64_t failures_in_a_row_ = 0;
   std::uint64_t devices_refused_ = 0;
+  std::uint64_t clients_unread_ = 0;
   std::uint64_t calls_failed_ = 0;
 };
 

@@ -44,6 +44,7 @@ struct SampleReport {
   // Since the sampler began:
   std::uint64_t samples_late = 0;      ///< Device samples that missed their deadline.
   std::uint64_t readings_invalid = 0;  ///< Values that cannot be, shown as driver errors.
+  std::uint64_t clients_unread = 0;    ///< Users of devices for whom there was no room.
   std::uint64_t devices_refused = 0;  ///< Listed without a usable UUID, twice, or beyond the limit.
   std::uint64_t calls_failed = 0;     ///< Driver calls that returned an error.
 };

@@ -63,6 +63,10 @@ void SampleSource::hand_in(Fed& fed, const std::shared_ptr<const SampleReport>& 
     intake.lost(Loss::kReadingsInvalid,
                 report->readings_invalid - std::exchange(fed.invalid, report->readings_invalid));
   }
+  if (report->clients_unread > fed.unread) {
+    intake.lost(Loss::kClientsUnread,
+                report->clients_unread - std::exchange(fed.unread, report->clients_unread));
+  }
   fed.report = report;
 }
 

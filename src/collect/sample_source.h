@@ -38,6 +38,7 @@ class SampleSource final : public Source {
     std::uint64_t late = 0;
     std::uint64_t invalid = 0;
     std::uint64_t dropped = 0;
+    std::uint64_t unread = 0;
   };
   void hand_in(Fed& fed, const std::shared_ptr<const SampleReport>& report,
                const DeviceOwners& owners, Intake& intake);

@@ -217,6 +217,30 @@ TEST_F(SamplerTest, EventsAreHandedInOnceAndTheirOverflowIsCounted) {
   EXPECT_EQ(intake.losses[Loss::kEventsDropped], 3U);
 }
 
+TEST_F(SamplerTest, UsersOfDevicesThatAreNotReadAreCountedOnceWhateverBecomesOfTheDriver) {
+  const auto driver = make_driver();
+  driver->list({"GPU-a"});
+  driver->leave_unread(3);
+  const std::shared_ptr<Sampler> sampler = start(*driver);
+  SampleSource source({sampler});
+  RecordingIntake intake;
+  eventually([&] { return sampler->report()->clients_unread == 3; });
+  source.feed(clock_->now(), intake);
+  source.feed(clock_->now(), intake);
+  EXPECT_EQ(intake.losses[Loss::kClientsUnread], 3U);
+  driver->fail_list(Error{Errc::kUnavailable, "gone"});  // another is opened afterwards
+  clock_->advance(seconds(4));
+  sampler->wake();
+  eventually([&] { return driver->closes() == 1; });
+  driver->fail_list({});
+  driver->leave_unread(2);
+  clock_->advance(seconds(4));
+  sampler->wake();
+  eventually([&] { return sampler->report()->clients_unread == 5; });
+  source.feed(clock_->now(), intake);
+  EXPECT_EQ(intake.losses[Loss::kClientsUnread], 5U);
+}
+
 TEST_F(SamplerTest, StopLeavesAHungDriverBehindAndItsThreadEndsWhenItAnswers) {
   const std::weak_ptr<ManualClock> watched = clock_;
   auto driver = make_driver();

@@ -91,6 +91,10 @@ class FakeDriver : public std::enable_shared_from_this<FakeDriver> {
     locked([&] { events_.push_back(std::move(event)); });
     changed_.notify_all();
   }
+  /// So many users of its devices are not read, from the next list on.
+  void leave_unread(std::uint64_t clients) {
+    locked([&] { unread_ += clients; });
+  }
   void have_events() {
     locked([&] { has_events_ = true; });
   }
@@ -119,6 +123,9 @@ class FakeDriver : public std::enable_shared_from_this<FakeDriver> {
       driver_->locked([&] { ++driver_->closes_; });
     }
     Result<std::vector<Board>> boards() override { return driver_->do_list(); }
+    std::uint64_t take_clients_unread() override {
+      return driver_->locked([&] { return std::exchange(driver_->unread_, 0); });
+    }
     Result<DeviceSample> sample(const DeviceInfo& device, Timestamp) override {
       return driver_->do_sample(device.uuid);
     }
@@ -186,6 +193,7 @@ class FakeDriver : public std::enable_shared_from_this<FakeDriver> {
   std::atomic<bool> has_events_ = false;
   std::vector<Event> events_;
   int hanging_ = 0;
+  std::uint64_t unread_ = 0;
   int opens_ = 0;
   int closes_ = 0;
 };

@@ -55,8 +55,8 @@ bool AlertDesk::Impl::apply_rules(std::function<void()> visible) {
 
 bool AlertDesk::Impl::apply_silences(std::function<void()> visible) {
   return engine.change_alerts(
-      [list = silences](AlertBook& book, Timestamp) {
-        book.set_silences(list);
+      [list = silences](AlertBook& book, Timestamp now) {
+        book.set_silences(list, now);
         return std::vector<Alert>();
       },
       std::move(visible));
@@ -78,14 +78,14 @@ void AlertDesk::Impl::start_sender(DeskChannel& channel) {
 
 /// Reads what an earlier life left. Whatever cannot be read is set aside.
 void AlertDesk::Impl::load() {
-  if (options.state_directory.empty()) return;
-  const auto text = read_private_file(file(), kMaxFileBytes);
+  if (options.state_file.empty()) return;
+  const auto text = read_private_file(options.state_file, kMaxFileBytes);
   if (!text && text.error().code == Errc::kNotFound) return;
   auto state =
       text ? parse_alert_state(*text) : Result<AlertStateFile>(std::unexpected(text.error()));
   if (!state) {
-    const std::string aside = file() + ".unreadable";
-    static_cast<void>(::rename(file().c_str(), aside.c_str()));
+    const std::string aside = options.state_file + ".unreadable";
+    static_cast<void>(::rename(options.state_file.c_str(), aside.c_str()));
     log(LogLevel::kError, "alerts.state_unreadable",
         {kv("why", state.error().message), kv("kept_as", aside)});
     return;
@@ -108,7 +108,7 @@ void AlertDesk::Impl::load() {
 /// Alerting goes on when this fails: what is not kept may be told twice, better than never.
 void AlertDesk::Impl::save() {
   dirty = false;
-  if (options.state_directory.empty()) return;
+  if (options.state_file.empty()) return;
   AlertStateFile state;
   if (options.keep_living) {
     if (living) state.living = *living;
@@ -120,7 +120,7 @@ void AlertDesk::Impl::save() {
   for (const DeskChannel& channel : channels) {
     if (channel.origin == RuleOrigin::kApi) state.channels.push_back(channel.text);
   }
-  const auto done = write_private_file(file(), format_alert_state(state));
+  const auto done = write_private_file(options.state_file, format_alert_state(state));
   if (!done && !std::exchange(save_failed, true)) {
     log(LogLevel::kError, "alerts.state_not_kept", {kv("why", done.error().message)});
   }
@@ -195,17 +195,18 @@ void AlertDesk::Impl::tell_roll(std::span<const Alert> alerts, Timestamp now) {
 }
 
 void AlertDesk::Impl::watch_disk(Timestamp now) {
-  if (options.state_directory.empty() || now - disk_looked < kDiskPeriod) return;
+  if (options.state_file.empty() || now - disk_looked < kDiskPeriod) return;
   disk_looked = now;
   struct statvfs disk{};
-  if (::statvfs(options.state_directory.c_str(), &disk) != 0 || disk.f_blocks == 0) return;
+  const std::string directory = options.state_file.substr(0, options.state_file.rfind('/') + 1);
+  if (::statvfs(directory.c_str(), &disk) != 0 || disk.f_blocks == 0) return;
   engine.set_disk_free(
       Percent(100.0 * static_cast<double>(disk.f_bavail) / static_cast<double>(disk.f_blocks)));
 }
 
 /// Looks at the newest frame: whether somebody is to be told, or something to be kept.
 void AlertDesk::Impl::look() {
-  if (!is_restored) return;  // what is not shown yet would seem to be over
+  if (!*is_restored) return;  // what is not shown yet would seem to be over
   const Timestamp now = clock.now();
   const auto frame = engine.frame();
   const auto lives = engine.living_alerts();
@@ -226,8 +227,22 @@ void AlertDesk::Impl::look() {
   } else if (dirty) {
     save();
   }
+  settle_acks();
   tell_roll(frame->alerts, now);
   watch_disk(now);
+}
+
+/// Answers those whose acknowledgement the file has: what is answered outlasts a kill.
+void AlertDesk::Impl::settle_acks() {
+  using State = WaitingAck::State;
+  std::erase_if(acks, [&](const WaitingAck& ack) {
+    if (*ack.state != State::kFound) return *ack.state == State::kAnswered;
+    const bool is_kept = !living || std::ranges::none_of(*living, [&](const LivingAlert& one) {
+      return one.alert.id == ack.id && !one.alert.acknowledged;
+    });
+    if (is_kept) ack.done(true);
+    return is_kept;
+  });
 }
 
 void AlertDesk::Impl::run() {
@@ -272,11 +287,11 @@ void AlertDesk::start() {
       [rules = desk.all_rules(), silences = desk.silences, restored = std::move(desk.restored)](
           AlertBook& book, Timestamp now) {
         auto over = book.set_rules(rules, now);
-        book.set_silences(silences);
         std::ranges::move(book.restore(restored, now), std::back_inserter(over));
+        book.set_silences(silences, now);
         return over;
       },
-      [&desk] { desk.is_restored = true; }));
+      [shown = desk.is_restored] { *shown = true; }));
   desk.listener = desk.engine.add_listener([&desk](const auto&, std::span<const Alert>) {
     // Frames may close faster than the desk looks: one notice at a time.
     if (desk.edge_is_told.exchange(true)) return;

@@ -31,8 +31,10 @@ struct AlertConfig {
 [[nodiscard]] std::vector<FieldError> check_alert_config(const AlertConfig& config);
 
 struct AlertDeskOptions {
-  std::string state_directory;  ///< Empty: nothing outlasts the process.
-  bool keep_living = true;      ///< False for recordings: what they raise is not of this machine.
+  /// Where what must outlast the process is kept; empty: nothing does. A simulated machine and the
+  /// real one must not share it.
+  std::string state_file;
+  bool keep_living = true;  ///< False for recordings: what they raised begins anew with each run.
   SenderOptions sender;
 };
 
@@ -97,7 +99,7 @@ class AlertDesk {
                                std::function<void(const Silence&)> visible);
   DeskResult<void> remove_silence(const std::string& id, std::function<void()> visible);
 
-  /// `done` says whether there is such an alert, once frames show it.
+  /// `done` says whether there is such an alert, once frames show it and the file has it.
   [[nodiscard]] bool acknowledge(std::string id, std::string by, std::function<void(bool)> done);
 
   [[nodiscard]] std::vector<ChannelRow> channels() const;

@@ -143,13 +143,22 @@ DeskResult<void> AlertDesk::remove_silence(const std::string& id, std::function<
 }
 
 bool AlertDesk::acknowledge(std::string id, std::string by, std::function<void(bool)> done) {
+  using State = WaitingAck::State;
+  Impl& desk = *impl_;
+  if (desk.acks.size() >= kMaxDeskTasks) return false;
   auto found = std::make_shared<bool>(false);
-  return impl_->engine.change_alerts(
-      [found, id = std::move(id), by = std::move(by)](AlertBook& book, Timestamp) {
+  auto state = std::make_shared<std::atomic<State>>(State::kAsked);
+  const bool taken = desk.engine.change_alerts(
+      [found, id, by = std::move(by)](AlertBook& book, Timestamp) {
         *found = book.acknowledge(id, by);
         return std::vector<Alert>();
       },
-      [found, done = std::move(done)] { done(*found); });
+      [found, state, done] {
+        *state = *found ? State::kFound : State::kAnswered;
+        if (!*found) done(false);
+      });
+  if (taken) desk.acks.push_back({std::move(id), std::move(state), std::move(done)});
+  return taken;
 }
 
 std::vector<ChannelRow> AlertDesk::channels() const {
@@ -230,8 +239,9 @@ DeskResult<void> AlertDesk::test_channel(const std::string& name,
   message.roll = std::make_shared<const AlertRoll>(AlertRoll{.alerts = {alert}, .at = now});
   desk.tester =
       start_thread("gpuvigil-test", [&desk, spec = channel->spec, message, done = std::move(done)] {
-        done(Sender::try_once(*spec, desk.options.sender, message));
-        desk.testing = false;
+        const Result<void> taken = Sender::try_once(*spec, desk.options.sender, message);
+        desk.testing = false;  // first: who hears of this one may ask for the next at once
+        done(taken);
       });
   return {};
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -42,6 +43,15 @@ struct DeskChannel {
 /// "rules[0].when: ...; ...".
 [[nodiscard]] std::string in_one_line(const std::vector<FieldError>& errors);
 
+/// An acknowledgement that is not in the file yet. Who asked is answered when it is.
+struct WaitingAck {
+  enum class State { kAsked, kFound, kAnswered };
+  std::string id;
+  /// The engine sets it, and may outlive the desk.
+  std::shared_ptr<std::atomic<State>> state;
+  std::function<void(bool)> done;
+};
+
 struct AlertDesk::Impl {
   Impl(Engine& its_engine, AlertDeskOptions its_options)
       : engine(its_engine), options(std::move(its_options)), grouper(GroupingOptions()) {}
@@ -53,6 +63,7 @@ struct AlertDesk::Impl {
   void taken(const std::string& channel, const Notice& notice);
   void enqueue(const Outgoing& outgoing);
   void save();
+  void settle_acks();
   void load();
   void watch_disk(Timestamp now);
   [[nodiscard]] std::vector<Rule> all_rules() const;
@@ -60,7 +71,6 @@ struct AlertDesk::Impl {
   bool apply_silences(std::function<void()> visible);
   void start_sender(DeskChannel& channel);
   [[nodiscard]] DeskChannel* find_channel(std::string_view name);
-  [[nodiscard]] std::string file() const { return options.state_directory + "/alerts.json"; }
 
   Engine& engine;
   const AlertDeskOptions options;
@@ -69,7 +79,8 @@ struct AlertDesk::Impl {
   Engine::ListenerId listener{};
   std::atomic<bool> edge_is_told{false};
   std::atomic<bool> testing{false};
-  std::atomic<bool> is_restored{false};  ///< Frames show what lived in the last life.
+  /// Frames show what lived in the last life. The engine sets it, and may outlive the desk.
+  std::shared_ptr<std::atomic<bool>> is_restored = std::make_shared<std::atomic<bool>>(false);
   std::thread tester;
   std::thread thread;
 
@@ -82,6 +93,7 @@ struct AlertDesk::Impl {
   std::vector<Outgoing> outgoing;  ///< Oldest first.
   std::vector<LivingAlert> restored;
   std::shared_ptr<const std::vector<LivingAlert>> living;
+  std::vector<WaitingAck> acks;
   bool dirty = false;
   bool save_failed = false;
   Timestamp disk_looked{};

@@ -202,7 +202,7 @@ void write(StateWriter& out, const ChannelText& channel) {
   out.text("kind", channel.kind);
   out.text("url", channel.url);
   out.text("secret", channel.secret);
-  out.text("from", channel.from);
+  out.text("sender", channel.sender);
   out.texts("to", channel.to);
   out.text("user", channel.user);
   out.texts("matchers", channel.matchers);
@@ -215,7 +215,7 @@ ChannelText read_channel(const JsonValue& in) {
           .kind = text_of(in["kind"]),
           .url = text_of(in["url"]),
           .secret = text_of(in["secret"]),
-          .from = text_of(in["from"]),
+          .sender = text_of(in["sender"]),
           .to = texts_of(in["to"]),
           .user = text_of(in["user"]),
           .matchers = texts_of(in["matchers"]),

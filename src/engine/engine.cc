@@ -73,11 +73,13 @@ struct Engine::Impl {
   void publish(std::shared_ptr<const Frame> frame);
   void publish_edge(Timestamp edge);
   void publish_peek();
+  void tell_living(Timestamp at);
   [[nodiscard]] bool peek_wanted() const {
     return !peeks.empty() || !wait_for_publication.empty() || peek_requested;
   }
   std::shared_ptr<Frame> build(Timestamp until, bool is_edge);
   [[nodiscard]] std::string why_no_device(const Frame& frame) const;
+  void count_unnamed();
   DeviceSlot slot_of_recorded(std::uint32_t device);
   [[nodiscard]] Duration time_to_wait(bool peek_wanted, Timestamp next_edge) const;
   [[nodiscard]] std::optional<LatencySketch> sketch_of(std::optional<std::uint32_t> pid,
@@ -118,6 +120,7 @@ struct Engine::Impl {
   Timestamp living_at{};
   std::vector<std::unique_ptr<Source>> sources;
   std::unique_ptr<ProcessDirectory> directory;  ///< May be null.
+  std::uint64_t processes_unnamed = 0;          ///< Of its dropped(), as far as counted.
   std::map<ListenerId, Listener> listeners;
   std::uint64_t listeners_made = 0;
   std::map<std::uint32_t, DeviceSlot> recorded_devices;
@@ -160,6 +163,12 @@ std::string Engine::Impl::why_no_device(const Frame& frame) const {
   return options.no_device_reason;
 }
 
+/// Of the frame that is being made: it shows with the next one.
+void Engine::Impl::count_unnamed() {
+  const std::uint64_t dropped = directory->dropped();
+  monitor.lost(Loss::kProcessesUnnamed, dropped - std::exchange(processes_unnamed, dropped));
+}
+
 std::shared_ptr<Frame> Engine::Impl::build(Timestamp until, bool is_edge) {
   const auto began = std::chrono::steady_clock::now();
   last_until = std::max(last_until, until);
@@ -179,6 +188,7 @@ std::shared_ptr<Frame> Engine::Impl::build(Timestamp until, bool is_edge) {
   frame->since = since;
   if (const double free = disk_free; free >= 0) frame->disk_free = Percent(free);
   const auto infos = directory ? directory->look_up(pids_of(*frame)) : nullptr;
+  if (directory) count_unnamed();
   join_processes(*frame, infos ? *infos : ProcessInfos{});
   for (const auto& source : sources)
     std::ranges::move(source->backends(), std::back_inserter(frame->backends));
@@ -211,14 +221,18 @@ void Engine::Impl::publish_edge(Timestamp edge) {
   alerts.write_to(*frame);
   // How long something has been seen to hold grows without a change; a restart may cost that much.
   if (alerts.changes() != living_told || edge - living_at > std::chrono::seconds(10)) {
-    living.set(std::make_shared<const std::vector<LivingAlert>>(alerts.living()));
-    living_told = alerts.changes();
-    living_at = edge;
+    tell_living(edge);
   }
   const std::shared_ptr<const Frame> published = std::move(frame);
   publish(published);
   tell(watch.look(published->backends, edge));
   for (const auto& [id, listener] : listeners) listener(published, changes);
+}
+
+void Engine::Impl::tell_living(Timestamp at) {
+  living.set(std::make_shared<const std::vector<LivingAlert>>(alerts.living()));
+  living_told = alerts.changes();
+  living_at = at;
 }
 
 void Engine::Impl::publish_peek() {
@@ -297,6 +311,12 @@ void Engine::add_source(std::unique_ptr<Source> source) {
 void Engine::set_processes(std::unique_ptr<ProcessDirectory> directory) {
   GPUVIGIL_ASSERT(!impl_->thread.joinable());
   impl_->directory = std::move(directory);
+}
+
+void Engine::remember(std::span<const Alert> alerts, std::span<const Event> events) {
+  GPUVIGIL_ASSERT(!impl_->thread.joinable());
+  impl_->alerts.remember(alerts);
+  for (const Event& event : events) impl_->monitor.event(event);
 }
 
 Engine::ListenerId Engine::add_listener(Listener listener) {
@@ -407,6 +427,8 @@ bool Engine::change_alerts(AlertChange change, std::function<void()> visible) {
   return impl_->tasks.post([this, change = std::move(change), visible = std::move(visible)] {
     std::ranges::move(change(impl_->alerts, impl_->last_until),
                       std::back_inserter(impl_->late_changes));
+    // At once: who is told that it is done must find it there, and not at the next edge.
+    impl_->tell_living(impl_->last_until);
     impl_->wait_for_publication.push_back(visible);
   });
 }

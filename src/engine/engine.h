@@ -60,6 +60,10 @@ class Engine {
   /// Where frames learn who a pid is; without one they do not. Before start() only.
   void set_processes(std::unique_ptr<ProcessDirectory> directory);
 
+  /// What happened before this life: alerts that are over, newest first, and events. Before start()
+  /// only.
+  void remember(std::span<const Alert> alerts, std::span<const Event> events);
+
   /// Called on the engine's thread with each published edge, after its alerts were reckoned, and
   /// with what changed among the alerts.
   using Listener =

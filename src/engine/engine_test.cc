@@ -75,6 +75,28 @@ TEST(Engine, ADriverSaysWhyThereIsNoDevice) {
   EXPECT_EQ(engine.frame()->no_device_reason, "nvml: the driver is not loaded; none here");
 }
 
+/// Has room for none of the processes that it is asked for.
+class FullDirectory final : public ProcessDirectory {
+ public:
+  std::shared_ptr<const ProcessInfos> look_up(std::span<const std::uint32_t>) override {
+    dropped_ = 7;
+    return std::make_shared<ProcessInfos>();
+  }
+  [[nodiscard]] std::uint64_t dropped() const override { return dropped_; }
+
+ private:
+  std::uint64_t dropped_ = 0;
+};
+
+TEST(Engine, ProcessesForWhichThereIsNoRoomAreCountedOnce) {
+  const SystemClock clock;
+  Engine engine({}, clock);
+  engine.set_processes(std::make_unique<FullDirectory>());
+  engine.start();
+  EXPECT_EQ(engine.peek()->losses[Loss::kProcessesUnnamed], 7U);
+  EXPECT_EQ(engine.peek()->losses[Loss::kProcessesUnnamed], 7U);
+}
+
 TEST(Engine, FramesCloseOnWholePeriodsAndSumUpToEverything) {
   const SystemClock clock;
   Engine engine({.frame_period = 100ms}, clock);

@@ -72,6 +72,8 @@ TEST(WhyNoKernels, NamesTheCauseAndWhatToDo) {
   f("started without an agent");
   who->has_agent_set_up = true;
   f("not attached yet");
+  who->is_set_user_id = true;
+  f("set-user-ID");
   row.captures.push_back(
       {.writer = "cuda", .runtime = {}, .blind = "a profiler holds CUPTI", .cost_percent = {}});
   f("cuda: a profiler holds CUPTI");

@@ -16,7 +16,7 @@ struct ChannelText {
   std::string kind;                  ///< webhook, slack, pagerduty, alertmanager, email, command.
   std::string url = {};              ///< Where to send; of e-mail smtp://host:port.
   std::string secret = {};           ///< Key of signatures, routing key, token, password.
-  std::string from = {};             ///< E-mail.
+  std::string sender = {};           ///< E-mail.
   std::vector<std::string> to = {};  ///< E-mail.
   std::string user = {};             ///< E-mail.
   std::vector<std::string> command = {};   ///< Program and arguments.

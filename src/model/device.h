@@ -19,7 +19,7 @@ struct DeviceInfo {
   std::string uuid;        ///< The identity: "GPU-...", "MIG-...", or made by its source.
   std::string name;        ///< Product name; empty when nobody said it.
   std::string pci_bus_id;  ///< "0000:3b:00.0"; empty when it has none.
-  std::string source;      ///< Who tells of it: "nvml", "replay", "demo", "sdk".
+  std::string source;      ///< Who tells of it: "nvml", "rocm", "drm", "replay", "demo", "sdk".
 };
 
 /// One reason why clocks are below what was asked for, after nvmlClocksEventReasons.

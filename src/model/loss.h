@@ -21,8 +21,10 @@ enum class Loss : std::uint8_t {
   kExecutionsUnattributed,  ///< Counted, but there was no room to tell of which process.
   kExecutionsUncounted,     ///< A program that reports itself had no room or no times for them.
   kEventsDropped,           ///< Events of devices that came faster than they were taken.
+  kProcessesUnnamed,        ///< Processes on devices, beyond those whose names are looked up.
+  kClientsUnread,           ///< Open files of graphics cards, beyond those that are read.
 };
-inline constexpr std::size_t kLossKinds = 11;
+inline constexpr std::size_t kLossKinds = 13;
 
 struct LossInfo {
   Loss loss;
@@ -51,6 +53,10 @@ inline constexpr std::array<LossInfo, kLossKinds> kLosses = {{
      "Of programs that report themselves: no room to count them, or no times."},
     {Loss::kEventsDropped, "events_dropped", false,
      "Events of devices that came faster than they were taken."},
+    {Loss::kProcessesUnnamed, "processes_unnamed", false,
+     "Processes on devices, beyond the 4096 of which is looked up who they are."},
+    {Loss::kClientsUnread, "clients_unread", false,
+     "Open files of graphics cards, beyond the 4096 that are read; each time that they were."},
 }};
 
 /// One counter for each kind.

@@ -64,6 +64,10 @@ inline constexpr std::array kNamedMetrics = {
            [](const DeviceRow& row) {
              return Reading<double>(row.sample.health == Health::kLost ? 1.0 : 0.0);
            }},
+    Metric{"device_healthy", "bool",
+           [](const DeviceRow& row) {
+             return Reading<double>(row.sample.health == Health::kOk ? 1.0 : 0.0);
+           }},
 };
 
 template <std::size_t... Named, std::size_t... Catalogued>

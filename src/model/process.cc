@@ -18,6 +18,9 @@ std::string why_no_kernels(const ProcessRow& process) {
     return fmt::format("{}: capture is off, it would have cost more than its budget",
                        capture.writer);
   }
+  if (process.who && process.who->is_set_user_id) {
+    return "it is set-user-ID: in such a program an agent does nothing";
+  }
   const auto set_up = process.who ? process.who->has_agent_set_up : std::nullopt;
   if (!set_up) return "no agent is attached; start it with `gpuvigil run -- COMMAND`";
   if (!*set_up) {

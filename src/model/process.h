@@ -52,6 +52,7 @@ struct ProcessInfo {
   std::string name;                     ///< As the kernel calls it, at most 64 bytes.
   std::string command;                  ///< Its arguments, at most 1024 bytes.
   ProcessPlace place;
+  bool is_set_user_id = false;  ///< It has the rights of another user or group than its starter's.
   /// Whether an agent of ours stands in its environment; absent where we may not look.
   std::optional<bool> has_agent_set_up;
 
@@ -70,6 +71,10 @@ class ProcessDirectory {
   /// Says which processes are of interest from now on, and gives what is known of them; never
   /// waits. Never null. A pid that is not there: not looked up yet, or gone.
   virtual std::shared_ptr<const ProcessInfos> look_up(std::span<const std::uint32_t> pids) = 0;
+
+  /// How many processes were left out for want of room since it began; one that is left out twice
+  /// running counts once.
+  [[nodiscard]] virtual std::uint64_t dropped() const { return 0; }
 };
 
 /// How much a program's agent tells, from most to least.

@@ -17,10 +17,6 @@ bool is_field_text(std::string_view text) {
 
 }  // namespace
 
-Result<std::string> format_get(const HttpUrl& url, const HttpHeaders& headers) {
-  return format_request("GET", url, headers);
-}
-
 Result<std::string> format_request(std::string_view method, const HttpUrl& url,
                                    const HttpHeaders& headers) {
   std::string out =

@@ -12,12 +12,10 @@ namespace gpuvigil {
 
 inline constexpr std::size_t kMaxClientHeader = 64 * 1024;
 
-/// The bytes of a request. Errors: kInvalidArgument for a header with a control character.
+/// The bytes of a request, all before its body. Errors: kInvalidArgument for a header with a
+/// control character.
 [[nodiscard]] Result<std::string> format_request(std::string_view method, const HttpUrl& url,
                                                  const HttpHeaders& headers);
-
-/// The same of a GET.
-[[nodiscard]] Result<std::string> format_get(const HttpUrl& url, const HttpHeaders& headers);
 
 /// Reads from `socket` until `parser` is done. Errors: those of both.
 [[nodiscard]] Result<void> receive_response(ClientSocket& socket, ResponseParser& parser,

@@ -161,6 +161,34 @@ TEST(Deferral, AnswersAClientThatHasSaidAllItWants) {
   EXPECT_THAT(client.read_to_end(), EndsWith("late"));
 }
 
+TEST(Deferral, HasAsMuchTimeAsTheHandlerAsksFor) {
+  TestServer server({.times = {.handler = milliseconds(50)}});
+  RawClient hasty(server.port());
+  RawClient patient(server.port());
+  patient.send(get("/long"));
+  const Reply reply = server.next_reply();
+  hasty.send(get("/later"));
+  const Reply late = server.next_reply();
+  EXPECT_EQ(status_of(hasty.read_response()), 503);
+  EXPECT_FALSE(late.is_awaited());
+  EXPECT_TRUE(reply.is_awaited());
+  reply.send(text_response("in time"));
+  EXPECT_THAT(patient.read_response(), EndsWith("in time"));
+}
+
+TEST(Deferral, KnowsThatAClientHasGoneWhoWasToWaitLong) {
+  TestServer server;
+  std::optional<RawClient> client(server.port());
+  client->send(get("/long"));
+  const Reply reply = server.next_reply();
+  EXPECT_TRUE(reply.is_awaited());
+  client.reset();
+  EXPECT_TRUE(server.eventually([](const auto& stats) { return stats.connections == 0; }));
+  server.on_thread([] {});
+  EXPECT_FALSE(reply.is_awaited());
+  reply.send(text_response("for nobody"));
+}
+
 TEST(Deferral, IsInFlightWhenTheServerStops) {
   TestServer server;
   RawClient idle(server.port());
@@ -182,6 +210,7 @@ TEST(Deferral, OutlivesTheServer) {
   client.send(get("/later"));
   const Reply reply = server->next_reply();
   server.reset();
+  EXPECT_FALSE(reply.is_awaited());
   reply.send(text_response("for nobody"));
   EXPECT_TRUE(client.is_closed());
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -10,6 +11,8 @@
 #include <utility>
 #include <variant>
 #include <vector>
+
+#include "base/clock.h"
 
 namespace gpuvigil {
 
@@ -95,8 +98,11 @@ class Reply {
   /// Called once, by whatever thread, with the answer, or with nothing when there will be none.
   using Sink = std::function<void(std::optional<HttpResponse>)>;
 
-  explicit Reply(Sink sink);
+  /// `is_over` becomes true when nobody waits any longer; null: nobody can tell.
+  explicit Reply(Sink sink, std::shared_ptr<const std::atomic<bool>> is_over = nullptr);
   void send(HttpResponse response) const;
+  /// False once the client has gone or its time was up: then there is no use in going on.
+  [[nodiscard]] bool is_awaited() const;
 
  private:
   struct Debt;
@@ -107,8 +113,11 @@ class Reply {
 class Deferral {
  public:
   virtual ~Deferral() = default;
-  /// At most once a request.
-  [[nodiscard]] virtual Reply later() = 0;
+  /// At most once a request. The answer comes within `patience`; 0: within what the server gives
+  /// everybody (HttpServerTimes::handler). A client of whom more patience is asked has gone when it
+  /// says that it will send no more.
+  [[nodiscard]] virtual Reply later(Duration patience) = 0;
+  [[nodiscard]] Reply later() { return later(Duration::zero()); }
 };
 
 /// The application behind a server.
@@ -119,7 +128,7 @@ class HttpHandler {
   virtual ~HttpHandler() = default;
 
   /// The answer; or nothing, after a call of deferral.later(), and whoever has that Reply answers
-  /// within HttpServerTimes::handler. Until then this client's next requests wait.
+  /// within the patience that it asked for. Until then this client's next requests wait.
   virtual std::optional<HttpResponse> handle(const HttpRequest& request, Deferral& deferral) = 0;
 
   /// A well-formed upgrade request: a session to accept it, or the response that refuses it.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/http_client.h"
 
+#include <fmt/format.h>
+
 #include "net/client_request.h"
 #include "net/client_socket.h"
 
@@ -11,15 +13,15 @@ Result<ClientResponse> http_get(std::string_view url, const HttpClientOptions& o
 }
 
 Result<ClientResponse> http_send(std::string_view method, std::string_view url,
-                                 std::string_view body, const HttpClientOptions& options) {
+                                 std::string_view json, const HttpClientOptions& options) {
   const Deadline deadline(options.timeout);
   GPUVIGIL_TRY(const HttpUrl parsed, parse_url(url));
-  HttpHeaders all = {{"Connection", "close"}};
-  all.insert(all.end(), options.headers.begin(), options.headers.end());
-  if (method != "GET") all.emplace_back("Content-Length", std::to_string(body.size()));
-  if (!body.empty()) all.emplace_back("Content-Type", "application/json");
-  GPUVIGIL_TRY(std::string request, format_request(method, parsed, all));
-  request += body;
+  HttpHeaders headers = {{"Connection", "close"}};
+  if (!json.empty()) headers.emplace_back("Content-Type", "application/json");
+  if (method != "GET") headers.emplace_back("Content-Length", fmt::to_string(json.size()));
+  headers.insert(headers.end(), options.headers.begin(), options.headers.end());
+  GPUVIGIL_TRY(std::string request, format_request(method, parsed, headers));
+  request += json;
   GPUVIGIL_TRY(ClientSocket socket, ClientSocket::connect(parsed, options.ca_file, deadline));
   GPUVIGIL_CHECK(socket.send(request, deadline));
   ResponseParser parser(kMaxClientHeader, kMaxClientBody);

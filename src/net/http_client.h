@@ -32,9 +32,9 @@ struct HttpClientOptions {
 [[nodiscard]] Result<ClientResponse> http_get(std::string_view url,
                                               const HttpClientOptions& options = {});
 
-/// The same with another method and a body of JSON; `method` is a literal, an empty body none.
+/// The same with another method, a literal, and a body of JSON; an empty body is none.
 [[nodiscard]] Result<ClientResponse> http_send(std::string_view method, std::string_view url,
-                                               std::string_view body,
+                                               std::string_view json,
                                                const HttpClientOptions& options = {});
 
 }  // namespace gpuvigil

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/http_client.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -54,6 +55,16 @@ TEST(HttpUrl, IsTakenApartOrRefused) {
   bad("http://a b/");
   bad("http://host/a b");
   bad("http://user@host/");
+}
+
+TEST(HttpPost, SendsItsBody) {
+  const TestServer server;
+  const auto response =
+      http_send("POST", url_of(server, "/echo?n=1"), R"({"a":1})", client_options());
+  ASSERT_TRUE(response) << response.error().message;
+  EXPECT_EQ(response->status, 200U);
+  EXPECT_EQ(response->body,
+            fmt::format("{} /echo n=1|{}", static_cast<int>(Method::kPost), R"({"a":1})"));
 }
 
 TEST(HttpGet, ReturnsStatusHeadersAndBody) {

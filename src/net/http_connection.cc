@@ -28,16 +28,21 @@ class ReplyMaker final : public Deferral {
  public:
   ReplyMaker(ReplyBox& box, std::uint64_t request) : box_(box), request_(request) {}
 
-  Reply later() override {
-    GPUVIGIL_ASSERT(!std::exchange(was_asked_, true));
-    return box_.reply_for(request_);
+  Reply later(Duration patience) override {
+    GPUVIGIL_ASSERT(is_over_ == nullptr);
+    patience_ = patience;
+    is_over_ = std::make_shared<std::atomic<bool>>(false);
+    return box_.reply_for(request_, is_over_);
   }
-  [[nodiscard]] bool was_asked() const { return was_asked_; }
+  [[nodiscard]] Duration patience() const { return patience_; }
+  /// Null: it was not asked for.
+  [[nodiscard]] const std::shared_ptr<std::atomic<bool>>& is_over() const { return is_over_; }
 
  private:
   ReplyBox& box_;
   std::uint64_t request_;
-  bool was_asked_ = false;
+  Duration patience_{};
+  std::shared_ptr<std::atomic<bool>> is_over_;
 };
 
 /// The fence around the application: whatever it throws is a 500 of this one request.
@@ -62,7 +67,10 @@ HttpConnection::HttpConnection(ServerCore& core, Transport transport, const Endp
       is_loopback_(peer.is_loopback()) {}
 
 HttpConnection::~HttpConnection() {
-  if (debt_ != nullptr) core_.waiting.erase(debt_->request);
+  if (debt_ != nullptr) {
+    core_.waiting.erase(debt_->request);
+    debt_->is_over->store(true);
+  }
   core_.unread_bytes -= unread_;
 }
 
@@ -72,7 +80,7 @@ void HttpConnection::on_ready(std::uint32_t events) {
     case State::kHandshaking:
       return shake_hands();
     case State::kWaiting:  // watched for nothing but these: nobody is left to read the answer
-      if ((events & (EPOLLERR | EPOLLHUP)) != 0) core_.retire(*this);
+      if ((events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0) core_.retire(*this);
       return;
     case State::kWriting:
       return flush();
@@ -225,8 +233,8 @@ void HttpConnection::respond(RequestParser& parser, std::string_view rest) {
                           .accept_encoding = request.header("accept-encoding"),
                           .if_none_match = request.header("if-none-match")};
   if (response) return send(*response, form);
-  GPUVIGIL_ASSERT(deferral.was_asked());  // else nobody would ever answer
-  wait_for_reply(request, form);
+  GPUVIGIL_ASSERT(deferral.is_over() != nullptr);  // else nobody would ever answer
+  wait_for_reply(request, form, {.patience = deferral.patience(), .is_over = deferral.is_over()});
 }
 
 void HttpConnection::identify(HttpRequest& request) {
@@ -240,15 +248,18 @@ void HttpConnection::identify(HttpRequest& request) {
   request.id = ++core_.last_request;
 }
 
-void HttpConnection::wait_for_reply(const HttpRequest& request, const ResponseForm& form) {
+void HttpConnection::wait_for_reply(const HttpRequest& request, const ResponseForm& form,
+                                    const Wait& wait) {
   debt_ = std::make_unique<Debt>(Debt{.request = request.id,
                                       .form = form,
                                       .accept_encoding = std::string(form.accept_encoding),
-                                      .if_none_match = std::string(form.if_none_match)});
+                                      .if_none_match = std::string(form.if_none_match),
+                                      .is_over = wait.is_over});
   core_.waiting.emplace(request.id, this);
-  deadline_ = core_.now() + core_.options.times.handler;
+  const bool is_long = wait.patience > Duration::zero();
+  deadline_ = core_.now() + (is_long ? wait.patience : core_.options.times.handler);
   state_ = State::kWaiting;
-  core_.loop->rewatch(transport_.fd(), 0, *this);
+  core_.loop->rewatch(transport_.fd(), is_long ? std::uint32_t{EPOLLRDHUP} : 0U, *this);
 }
 
 void HttpConnection::on_reply(std::optional<HttpResponse> response) {
@@ -259,6 +270,7 @@ void HttpConnection::on_reply(std::optional<HttpResponse> response) {
 void HttpConnection::end_wait(const HttpResponse& response) {
   const auto debt = std::exchange(debt_, nullptr);
   core_.waiting.erase(debt->request);
+  debt->is_over->store(true);
   debt->form.keep_alive = debt->form.keep_alive && !core_.is_stopping();
   debt->form.accept_encoding = debt->accept_encoding;
   debt->form.if_none_match = debt->if_none_match;

@@ -48,7 +48,12 @@ class HttpConnection final : public Connection {
   bool check_header(RequestParser& parser);
   void respond(RequestParser& parser, std::string_view rest);
   void identify(HttpRequest& request);
-  void wait_for_reply(const HttpRequest& request, const ResponseForm& form);
+  /// For how long a deferred answer is waited for (0: as for all), and who wants to know the end.
+  struct Wait {
+    Duration patience{};
+    std::shared_ptr<std::atomic<bool>> is_over;
+  };
+  void wait_for_reply(const HttpRequest& request, const ResponseForm& form, const Wait& wait);
   void end_wait(const HttpResponse& response);
   void give_up_reply();
   void upgrade(const HttpRequest& request, std::string_view rest);
@@ -69,6 +74,7 @@ class HttpConnection final : public Connection {
     ResponseForm form;          ///< Without the texts, which are here:
     std::string accept_encoding;
     std::string if_none_match;
+    std::shared_ptr<std::atomic<bool>> is_over;  ///< To become true with the debt.
   };
 
   const std::string remote_;

@@ -221,6 +221,7 @@ PeerUsers::Found PeerUsers::ask(const TcpEnds& ends) {
         message.idiag_inode == 0) {
       return {.answer = Answer::kNobody};
     }
+    is_spoken_ = true;
     return {.answer = Answer::kUser, .user = message.idiag_uid};
   }
 }
@@ -228,13 +229,21 @@ PeerUsers::Found PeerUsers::ask(const TcpEnds& ends) {
 std::optional<std::uint32_t> PeerUsers::find(int fd) {
   const auto client = other_end(fd);
   if (!client || !client->is_loopback()) return std::nullopt;
-  const TcpEnds ends{.client = *client, .server = Endpoint::local(fd)};
+  return find(TcpEnds{.client = *client, .server = Endpoint::local(fd)});
+}
+
+std::optional<std::uint32_t> PeerUsers::find(const TcpEnds& ends) {
   Found found = ask(ends);
   if (found.answer == Answer::kNotSpoken) {
-    // The same error means "no such socket" and "no inet_diag here". Our own end exists for sure.
-    const bool is_spoken =
-        ask({.client = ends.server, .server = ends.client}).answer == Answer::kUser;
-    const auto user = is_spoken ? std::nullopt : find_in_tables(ends);
+    // The same error means "no such socket" and "no inet_diag here". Our own end exists for sure,
+    // unless the client has reset the connection. What was spoken once is not asked for again:
+    // each who goes at once would else cost a walk through all sockets of the machine.
+    if (!is_spoken_) ask({.client = ends.server, .server = ends.client});
+    std::optional<std::uint32_t> user;
+    if (!is_spoken_) {
+      ++table_reads_;
+      user = find_in_tables(ends);
+    }
     found = {.answer = user ? Answer::kUser : Answer::kNobody, .user = user.value_or(0)};
   }
   if (found.answer != Answer::kUser || found.user == unknown_) return std::nullopt;

@@ -31,6 +31,11 @@ class PeerUsers {
 
   /// `fd` is the accepted end of a connection.
   [[nodiscard]] std::optional<std::uint32_t> find(int fd);
+  /// Of a loopback connection with those ends.
+  [[nodiscard]] std::optional<std::uint32_t> find(const TcpEnds& ends);
+
+  /// How often the tables were read: a tenth of a second each on a machine with many sockets.
+  [[nodiscard]] std::uint64_t table_reads() const { return table_reads_; }
 
  private:
   enum class Answer { kUser, kNobody, kNotSpoken };
@@ -40,8 +45,10 @@ class PeerUsers {
   };
   Found ask(const TcpEnds& ends);
 
-  UniqueFd diag_;                         ///< A netlink socket; none: not offered here.
-  std::uint32_t sequence_ = 0;            ///< Of the last question.
+  UniqueFd diag_;               ///< A netlink socket; none: not offered here.
+  bool is_spoken_ = false;      ///< The kernel has answered a question.
+  std::uint32_t sequence_ = 0;  ///< Of the last question.
+  std::uint64_t table_reads_ = 0;
   std::optional<std::uint32_t> unknown_;  ///< What stands for users outside of our namespace.
 };
 

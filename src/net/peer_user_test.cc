@@ -127,6 +127,27 @@ TEST(PeerUsers, AreNobodyOnceTheClientHasClosed) {
   f();
 }
 
+TEST(PeerUsers, ClientsThatGoAtOnceMakeNobodyReadTables) {
+  const auto listener = listen_on(endpoint_of("127.0.0.1", 0));
+  ASSERT_TRUE(listener);
+  PeerUsers users;
+  UniqueFd client = connect_to(Endpoint::local(listener->get()));
+  const UniqueFd accepted = accept_one(*listener);
+  const TcpEnds ends{.client = Endpoint::local(client.get()),
+                     .server = Endpoint::local(accepted.get())};
+  ASSERT_EQ(users.find(ends), ::getuid());
+  const linger reset{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+  client.reset();
+  EXPECT_EQ(users.find(ends), std::nullopt);
+  EXPECT_EQ(users.table_reads(), 0U);
+
+  const FailpointArmed armed("net.sock_diag");
+  PeerUsers mute;
+  EXPECT_EQ(mute.find(ends), std::nullopt);
+  EXPECT_EQ(mute.table_reads(), 1U);
+}
+
 TEST(PeerUsers, AreNobodyForWhatIsNoConnection) {
   const auto listener = listen_on(endpoint_of("127.0.0.1", 0));
   ASSERT_TRUE(listener);

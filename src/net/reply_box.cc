@@ -14,7 +14,8 @@
 namespace gpuvigil {
 
 struct Reply::Debt {
-  explicit Debt(Sink given) : sink(std::move(given)) {}
+  Debt(Sink given, std::shared_ptr<const std::atomic<bool>> over)
+      : sink(std::move(given)), is_over(std::move(over)) {}
   ~Debt() { settle(std::nullopt); }
   Debt(const Debt&) = delete;
   Debt& operator=(const Debt&) = delete;
@@ -24,13 +25,19 @@ struct Reply::Debt {
   }
 
   Sink sink;
+  std::shared_ptr<const std::atomic<bool>> is_over;
   std::atomic<bool> is_settled = false;
 };
 
-Reply::Reply(Sink sink) : debt_(std::make_shared<Debt>(std::move(sink))) {}
+Reply::Reply(Sink sink, std::shared_ptr<const std::atomic<bool>> is_over)
+    : debt_(std::make_shared<Debt>(std::move(sink), std::move(is_over))) {}
 
 void Reply::send(HttpResponse response) const {
   debt_->settle(std::move(response));
+}
+
+bool Reply::is_awaited() const {
+  return debt_->is_over == nullptr || !debt_->is_over->load();
 }
 
 ReplyBox::ReplyBox(UniqueFd event, std::size_t capacity)
@@ -45,10 +52,12 @@ Result<std::shared_ptr<ReplyBox>> ReplyBox::open(std::size_t capacity) {
   return std::shared_ptr<ReplyBox>(new ReplyBox(std::move(event), capacity));
 }
 
-Reply ReplyBox::reply_for(std::uint64_t request) {
-  return Reply([box = shared_from_this(), request](std::optional<HttpResponse> response) {
-    box->put({request, std::move(response)});
-  });
+Reply ReplyBox::reply_for(std::uint64_t request, std::shared_ptr<const std::atomic<bool>> is_over) {
+  return Reply(
+      [box = shared_from_this(), request](std::optional<HttpResponse> response) {
+        box->put({request, std::move(response)});
+      },
+      std::move(is_over));
 }
 
 void ReplyBox::put(Answer answer) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -30,7 +31,9 @@ class ReplyBox : public std::enable_shared_from_this<ReplyBox> {
   /// Errors: kUnavailable when the system gives no descriptors.
   [[nodiscard]] static Result<std::shared_ptr<ReplyBox>> open(std::size_t capacity);
 
-  [[nodiscard]] Reply reply_for(std::uint64_t request);
+  /// `is_over`: as a Reply has it.
+  [[nodiscard]] Reply reply_for(std::uint64_t request,
+                                std::shared_ptr<const std::atomic<bool>> is_over = nullptr);
 
   /// Readable while answers wait.
   [[nodiscard]] int fd() const { return event_.get(); }

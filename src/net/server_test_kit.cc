@@ -54,6 +54,10 @@ std::optional<HttpResponse> TestApp::handle(const HttpRequest& request, Deferral
     replies.push(deferral.later());
     return std::nullopt;
   }
+  if (request.path == "/long") {
+    replies.push(deferral.later(2 * kPatience));
+    return std::nullopt;
+  }
   if (request.path == "/who") {
     return text_response(fmt::format("{} {} {}", request.user ? std::to_string(*request.user) : "?",
                                      request.is_loopback ? "local" : "remote",

@@ -37,7 +37,7 @@ Result<std::unique_ptr<StreamClient>> StreamClient::connect(std::string_view url
                      {"Sec-WebSocket-Version", "13"},
                      {"Sec-WebSocket-Key", key}};
   all.insert(all.end(), options.headers.begin(), options.headers.end());
-  GPUVIGIL_TRY(const std::string request, format_get(parsed, all));
+  GPUVIGIL_TRY(const std::string request, format_request("GET", parsed, all));
   GPUVIGIL_TRY(ClientSocket socket, ClientSocket::connect(parsed, options.ca_file, deadline));
   GPUVIGIL_CHECK(socket.send(request, deadline));
   ResponseParser parser(kMaxClientHeader, kMaxClientBody);

@@ -100,13 +100,13 @@ void ChannelChecker::check_mail() {
     wrong("url", "must be smtp://HOST:PORT or smtps://HOST:PORT");
   }
   spec_->mail_url = text_.url;
-  if (!is_mailbox(text_.from)) wrong("from", "must be one address such as gpu@example.org");
+  if (!is_mailbox(text_.sender)) wrong("sender", "must be one address such as gpu@example.org");
   if (text_.to.empty() || text_.to.size() > kMaxList ||
       !std::ranges::all_of(text_.to, is_mailbox)) {
     wrong("to", "must be 1 to 32 addresses such as ops@example.org");
   }
   if (!is_one_line(text_.user) || text_.user.size() > 254) wrong("user", "must be one short line");
-  spec_->from = text_.from;
+  spec_->sender = text_.sender;
   spec_->to = text_.to;
   spec_->user = text_.user;
 }
@@ -166,7 +166,7 @@ std::expected<std::shared_ptr<const ChannelSpec>, std::vector<FieldError>> Chann
   has_no(!is_command && !text_.command.empty(), "command");
   has_no(is_command && !text_.url.empty(), "url");
   has_no(!is_mail && !text_.to.empty(), "to");
-  has_no(!is_mail && !text_.from.empty(), "from");
+  has_no(!is_mail && !text_.sender.empty(), "sender");
   has_no(!is_mail && !text_.user.empty(), "user");
   has_no((is_command || spec_->kind == ChannelKind::kSlack) && !text_.secret.empty(), "secret");
   check_rest();

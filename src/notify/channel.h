@@ -32,7 +32,7 @@ struct ChannelSpec {
   std::optional<OutboundUrl> url;  ///< Of all but e-mail and commands.
   Secret secret;
   std::string mail_url;  ///< "smtp://host:port".
-  std::string from;
+  std::string sender;
   std::vector<std::string> to;
   std::string user;
   std::vector<std::string> command;

@@ -262,7 +262,7 @@ std::string mail_text(const Notice& notice, const ChannelSpec& channel) {
       "Date: {:%a, %d %b %Y %H:%M:%S} +0000\r\nMessage-ID: <{}.{}@gpuvigil>\r\n"
       "{}MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
       "Content-Transfer-Encoding: 8bit\r\nAuto-Submitted: auto-generated\r\n\r\n",
-      channel.from, fmt::join(channel.to, ", "), subject,
+      channel.sender, fmt::join(channel.to, ", "), subject,
       std::chrono::time_point_cast<std::chrono::seconds>(notice.at), notice.key,
       notice.is_resolved ? "resolved" : "firing",
       notice.is_resolved ? fmt::format("In-Reply-To: <{}.firing@gpuvigil>\r\n", notice.key) : "");

@@ -114,7 +114,7 @@ TEST(Messages, AnAlertmanagerIsToldWhenItEnds) {
 
 TEST(Messages, NoLineOfAMailCanBeForged) {
   ChannelSpec channel;
-  channel.from = "gpu@example.org";
+  channel.sender = "gpu@example.org";
   channel.to = {"ops@example.org"};
   Notice notice = notice_of({alert_of("a\r\n.\r\nBcc: everybody@example.org")});
   notice.is_resolved = true;
@@ -143,7 +143,7 @@ TEST(Channel, MistakesNameTheirFieldAndNoSecret) {
   EXPECT_EQ(f({.name = "a",
                .kind = "email",
                .url = "smtp://mail.example.org:25",
-               .from = "a@b.c",
+               .sender = "a@b.c",
                .to = {"d@e.f"}}),
             "");
   EXPECT_EQ(f({.name = "a", .kind = "command", .command = {"/bin/true"}}, RuleOrigin::kFile), "");
@@ -158,9 +158,9 @@ TEST(Channel, MistakesNameTheirFieldAndNoSecret) {
   EXPECT_EQ(f({.name = "a",
                .kind = "email",
                .url = "smtp://host/x",
-               .from = "a",
+               .sender = "a",
                .to = {"d@e.f\r\nDATA"}}),
-            "url from to ");
+            "url sender to ");
 }
 
 TEST(Channel, IsShownWithoutItsSecrets) {

@@ -26,7 +26,7 @@ Try told(const Result<void>& done) {
 
 Try deliver_mail(const ChannelSpec& spec, const Notice& notice, Duration deadline) {
   return told(send_mail({.url = spec.mail_url,
-                         .from = spec.from,
+                         .from = spec.sender,
                          .to = spec.to,
                          .user = spec.user,
                          .password = &spec.secret,

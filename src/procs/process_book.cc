@@ -53,7 +53,10 @@ ProcessFacts read_process(const ProcessFiles& files, std::uint32_t pid, const St
   if (stat.parent != 0) info.parent = stat.parent;  // 0: the first one of its namespace
   const auto name = files.read("comm", kMaxName);
   info.name = bounded_name(name ? name->bytes : stat.name, kMaxName);
-  if (const auto status = files.read("status", kMaxStatus)) info.uid = parse_uid(status->bytes);
+  if (const auto status = files.read("status", kMaxStatus)) {
+    info.uid = parse_uid(status->bytes);
+    info.is_set_user_id = has_others_rights(status->bytes);
+  }
   if (const auto command = files.read("cmdline", kMaxCommand + 4)) {
     info.command = command_line(command->bytes, kMaxCommand);
   }

@@ -74,6 +74,7 @@ TEST(ProcessBook, TellsWhoAProcessIs) {
       .name = "two (words)",
       .command = "two (words) --all",
       .place = {.unit = "ollama.service"},
+      .is_set_user_id = true,
       .has_agent_set_up = false,
   };
   ASSERT_TRUE(machine.info(42));

@@ -43,9 +43,7 @@ class ProcessTable final : public ProcessDirectory {
 
   std::shared_ptr<const ProcessInfos> look_up(std::span<const std::uint32_t> pids) override;
 
-  /// How many processes were left out since it began; one that is left out twice running counts
-  /// once.
-  [[nodiscard]] std::uint64_t dropped() const;
+  [[nodiscard]] std::uint64_t dropped() const override;
 
   /// Ends the thread; false when it did not answer within `patience` of real time and was left
   /// behind. Idempotent.

@@ -106,6 +106,18 @@ std::optional<std::uint32_t> parse_uid(std::string_view status) {
   return std::nullopt;
 }
 
+bool has_others_rights(std::string_view status) {
+  while (!status.empty()) {
+    std::string_view line = take_until(status, '\n');
+    const std::string_view field = take_until(line, ':');
+    if (field != "Uid" && field != "Gid") continue;
+    const auto real = small_number(take_word(line));
+    const auto effective = small_number(take_word(line));
+    if (real && effective && *real != *effective) return true;
+  }
+  return false;
+}
+
 std::string command_line(std::string_view bytes, std::size_t max_bytes) {
   // Programs that write a title over their arguments leave zeros behind it.
   while (bytes.ends_with('\0') || bytes.ends_with(' ')) bytes.remove_suffix(1);

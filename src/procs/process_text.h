@@ -27,6 +27,10 @@ struct StatLine {
 /// The effective user of /proc/PID/status; nothing where it does not stand there.
 [[nodiscard]] std::optional<std::uint32_t> parse_uid(std::string_view status);
 
+/// Whether it has the rights of another user or group than who started it: true of a program that
+/// is set-user-ID, as long as it keeps those rights.
+[[nodiscard]] bool has_others_rights(std::string_view status);
+
 /// The arguments of /proc/PID/cmdline in one line: joined by spaces, clean, at most `max_bytes`.
 [[nodiscard]] std::string command_line(std::string_view bytes, std::size_t max_bytes);
 

@@ -62,6 +62,19 @@ TEST(ParseUid, GivesTheEffectiveOne) {
   EXPECT_EQ(parse_uid("Uid:\t0\t0\t0\t0"), 0U);
 }
 
+TEST(HasOthersRights, WhereRealAndEffectiveUserOrGroupDiffer) {
+  const auto f = [](const char* text, bool want) {
+    EXPECT_EQ(has_others_rights(text), want) << text;
+  };
+  f("Name:\tx\nUid:\t5\t6\t5\t5\nGid:\t5\t5\t5\t5\n", true);
+  f("Name:\tx\nUid:\t5\t5\t6\t6\nGid:\t5\t0\t5\t5\n", true);
+  f("Name:\tx\nUid:\t5\t5\t6\t6\nGid:\t5\t5\t5\t5\n", false);
+  f("Name:\tUid: 1 2\n", false);
+  f("Uid:\t5\n", false);
+  f("Uid:\tx\t6\n", false);
+  f("", false);
+}
+
 TEST(ParseUid, IsAbsentWhereItCannotBeRead) {
   const auto f = [](const char* text) { EXPECT_FALSE(parse_uid(text)) << text; };
   f("");

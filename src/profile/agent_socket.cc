@@ -173,15 +173,14 @@ Result<std::optional<AgentPeer>> AgentSocket::accept() {
   return peer;
 }
 
-Result<SegmentMap> SegmentMap::map(UniqueFd memory, std::size_t size) {
+Result<SegmentMap> SegmentMap::map(UniqueFd memory, std::size_t size, MemoryRule rule) {
   struct stat status{};
   const int seals = ::fcntl(memory.get(), F_GET_SEALS);
   if (::fstat(memory.get(), &status) != 0 || !S_ISREG(status.st_mode) || seals < 0 ||
       (seals & kNeededSeals) != kNeededSeals) {
     return fail(Errc::kCorrupt, "its memory is not sealed against growing and shrinking");
   }
-  if (status.st_size != static_cast<off_t>(size) || size > GPUVIGIL_SEGMENT_MAX_BYTES ||
-      size < sizeof(gpuvigil_segment_header)) {
+  if (status.st_size != static_cast<off_t>(size) || size > rule.most || size < rule.least) {
     return fail(Errc::kCorrupt, fmt::format("its memory has {} bytes", status.st_size));
   }
   void* const mapped = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, memory.get(), 0);
@@ -196,10 +195,20 @@ SegmentMap::~SegmentMap() {
   ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }
 
-Result<std::optional<SegmentMap>> receive_segment(int socket) {
+namespace {
+
+/// One message of a program.
+struct Message {
   std::array<char, 64> text{};
+  std::size_t size = 0;  ///< 0: it has gone.
+  bool is_cut = false;
+  std::vector<UniqueFd> descriptors;  ///< All of them, so that none stays open.
+};
+
+Result<std::optional<Message>> receive(int socket) {
+  Message received;
   alignas(cmsghdr) std::array<char, CMSG_SPACE(kMaxDescriptors * sizeof(int))> control{};
-  iovec bytes{.iov_base = text.data(), .iov_len = text.size()};
+  iovec bytes{.iov_base = received.text.data(), .iov_len = received.text.size()};
   msghdr message{};
   message.msg_iov = &bytes;
   message.msg_iovlen = 1;
@@ -210,20 +219,29 @@ Result<std::optional<SegmentMap>> receive_segment(int socket) {
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return std::nullopt;
     return system_error("its message cannot be read");
   }
-  std::vector<UniqueFd> received;  // all of them, so that none stays open
   for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
        part = CMSG_NXTHDR(&message, part)) {
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
     for (std::size_t at = 0; CMSG_LEN(at + sizeof(int)) <= part->cmsg_len; at += sizeof(int)) {
       int descriptor = -1;
       std::memcpy(&descriptor, CMSG_DATA(part) + at, sizeof(descriptor));
-      received.emplace_back(descriptor);
+      received.descriptors.emplace_back(descriptor);
     }
   }
+  received.size = static_cast<std::size_t>(got);
+  received.is_cut = (message.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) != 0;
+  return received;
+}
+
+}  // namespace
+
+Result<std::optional<SegmentMap>> receive_segment(int socket) {
+  GPUVIGIL_TRY(auto message, receive(socket));
+  if (!message) return std::nullopt;
   gpuvigil_hello hello{};
-  std::memcpy(&hello, text.data(), sizeof(hello));
-  if (got != static_cast<ssize_t>(sizeof(hello)) || hello.magic != GPUVIGIL_HELLO_MAGIC ||
-      received.size() != 1 || (message.msg_flags & MSG_CTRUNC) != 0) {
+  std::memcpy(&hello, message->text.data(), sizeof(hello));
+  if (message->size != sizeof(hello) || hello.magic != GPUVIGIL_HELLO_MAGIC ||
+      message->descriptors.size() != 1 || message->is_cut) {
     return fail(Errc::kCorrupt, "it does not begin as programs that report themselves do");
   }
   if (!reads_segment_abi(hello.abi)) {
@@ -231,8 +249,29 @@ Result<std::optional<SegmentMap>> receive_segment(int socket) {
                 fmt::format("its layout is number {}; this gpuvigil reads {} and the two before",
                             hello.abi, kNewestSegmentAbi));
   }
-  GPUVIGIL_TRY(SegmentMap map, SegmentMap::map(std::move(received.front()), hello.size));
+  GPUVIGIL_TRY(SegmentMap map, SegmentMap::map(std::move(message->descriptors.front()), hello.size,
+                                               {.least = sizeof(gpuvigil_segment_header),
+                                                .most = GPUVIGIL_SEGMENT_MAX_BYTES}));
   return map;
+}
+
+Result<std::optional<TraceAnswer>> receive_trace_answer(int socket) {
+  GPUVIGIL_TRY(auto message, receive(socket));
+  if (!message) return std::nullopt;
+  if (message->size == 0) return fail(Errc::kUnavailable, "it has gone");
+  gpuvigil_trace_answer told{};
+  std::memcpy(&told, message->text.data(), sizeof(told));
+  if (message->size != sizeof(told) || told.magic != GPUVIGIL_TRACE_MAGIC || message->is_cut ||
+      message->descriptors.size() != (told.size == 0 ? 0U : 1U)) {
+    return fail(Errc::kCorrupt, "it does not answer as programs that are traced do");
+  }
+  TraceAnswer answer{.id = told.id, .ring = {}};
+  if (told.size == 0) return answer;
+  GPUVIGIL_TRY(SegmentMap map, SegmentMap::map(std::move(message->descriptors.front()), told.size,
+                                               {.least = sizeof(gpuvigil_trace_header),
+                                                .most = GPUVIGIL_TRACE_MAX_BYTES}));
+  answer.ring.emplace(std::move(map));
+  return answer;
 }
 
 void send_welcome(int socket, const std::string& refusal) {

@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "gpuvigil/segment.h"
+#include "gpuvigil/trace_ring.h"
 #include "profile/segment_copy.h"
 
 namespace gpuvigil {
@@ -62,11 +63,17 @@ class AgentSocket {
   ino_t inode_ = 0;
 };
 
+/// How large a memory may be.
+struct MemoryRule {
+  std::size_t least = 0;
+  std::size_t most = 0;
+};
+
 /// The memory of another process, which it can no longer resize.
 class SegmentMap {
  public:
   /// Errors: kCorrupt (not a memfd of that size with the seals that segment.h asks for), kIo.
-  [[nodiscard]] static Result<SegmentMap> map(UniqueFd memory, std::size_t size);
+  [[nodiscard]] static Result<SegmentMap> map(UniqueFd memory, std::size_t size, MemoryRule rule);
 
   SegmentMap(SegmentMap&& other) noexcept;
   SegmentMap& operator=(SegmentMap&&) = delete;
@@ -84,6 +91,16 @@ class SegmentMap {
 /// The first message of a peer, made into a mapped segment; nothing while it has said nothing.
 /// Errors: kCorrupt (not what segment.h asks for), kUnavailable (a layout of another time), kIo.
 [[nodiscard]] Result<std::optional<SegmentMap>> receive_segment(int socket);
+
+/// What a program says to a request for a trace.
+struct TraceAnswer {
+  std::uint64_t id = 0;            ///< Of the request.
+  std::optional<SegmentMap> ring;  ///< Absent: it has no memory to give.
+};
+
+/// The answer that a program owes; nothing while it has said nothing.
+/// Errors: kCorrupt (not what trace_ring.h asks for), kUnavailable (it has gone), kIo.
+[[nodiscard]] Result<std::optional<TraceAnswer>> receive_trace_answer(int socket);
 
 /// Says whether the peer was taken; `refusal` empty: it was. A peer that does not listen is not
 /// waited for.

@@ -17,6 +17,7 @@
 #include "profile/agent_socket.h"
 #include "profile/profile_source.h"
 #include "profile/segment_reader.h"
+#include "profile/trace_desk.h"
 
 namespace gpuvigil {
 namespace {
@@ -28,6 +29,7 @@ constexpr int kAcceptsARound = 64;
 constexpr int kBacklog = 512;          ///< That of the socket, at least.
 constexpr Duration kAcceptPause = 1s;  ///< After the descriptors ran out.
 constexpr int kToldASecond = 10;
+constexpr std::size_t kMostOrders = 16;  ///< Of traces, between two rounds.
 
 /// One program: introducing itself, reporting, or gone with something left to read.
 struct Program {
@@ -55,14 +57,16 @@ class ProfileServer::Loop {
         options_(std::move(options)),
         timeline_(timeline),
         wake_(std::move(wake)),
-        inbox_(std::make_shared<ProfileInbox>(options_.limits.waiting_bytes)) {}
+        inbox_(std::make_shared<ProfileInbox>(options_.limits.waiting_bytes)),
+        desk_(timeline) {}
 
   void run();
   void stop(bool is_to_hear_out) {
     is_to_hear_out_ = is_to_hear_out;
-    const std::uint64_t one = 1;
-    (void)!::write(wake_.get(), &one, sizeof(one));
+    is_stopping_ = true;
+    wake();
   }
+  void order(TraceOrder order);
 
   [[nodiscard]] std::unique_ptr<Source> source() { return std::make_unique<ProfileSource>(inbox_); }
   [[nodiscard]] ProfileStats stats() const {
@@ -70,12 +74,17 @@ class ProfileServer::Loop {
   }
 
  private:
+  void wake() {
+    const std::uint64_t one = 1;
+    (void)!::write(wake_.get(), &one, sizeof(one));
+  }
   [[nodiscard]] int timeout_ms(SteadyTime now) const;
   /// False once stop() was called.
   bool wait(SteadyTime now) { return poll_all(now, timeout_ms(now)); }
   bool poll_all(SteadyTime now, int timeout);
   void heed_all();
   void hear_out();
+  void begin_traces();
   void accept_all();
   void introduce(Program& program);
   void attach(Program& program, SegmentMap memory);
@@ -98,6 +107,8 @@ class ProfileServer::Loop {
   std::atomic<std::uint64_t> attached_{0};
   std::atomic<std::uint64_t> refused_{0};
   std::atomic<bool> is_to_hear_out_{false};
+  std::atomic<bool> is_stopping_{false};
+  BoundedQueue<TraceOrder> orders_{kMostOrders, WhenFull::kDropNewest};
 
   // The loop's thread only.
   std::vector<std::unique_ptr<Program>> programs_;
@@ -110,12 +121,15 @@ class ProfileServer::Loop {
   SteadyTime telling_since_{};
   int told_ = 0;
   std::uint64_t untold_ = 0;
+  TraceDesk desk_;
 };
 
 void ProfileServer::Loop::run() {
   while (wait(std::chrono::steady_clock::now())) {
     const SteadyTime now = std::chrono::steady_clock::now();
     heed_all();
+    begin_traces();
+    desk_.look(now);
     if (polled_[1].revents != 0) accept_all();
     for (const auto& program : programs_) {
       if (!program->reader && !program->is_over && now >= program->deadline) {
@@ -135,6 +149,34 @@ void ProfileServer::Loop::heed_all() {
   for (std::size_t i = 0; i < programs_.size(); ++i) heed(*programs_[i], polled_[i + 2].revents);
 }
 
+void ProfileServer::Loop::order(TraceOrder order) {
+  const Tracer::Asker asker = order.asker;
+  if (!orders_.push(std::move(order))) {
+    asker.done(std::unexpected(
+        TraceFailure{TraceFailure::Kind::kTooMany, "too many ask for traces at once"}));
+  }
+  wake();
+}
+
+void ProfileServer::Loop::begin_traces() {
+  if (polled_[0].revents == 0) return;
+  std::uint64_t number = 0;
+  (void)!::read(wake_.get(), &number, sizeof(number));
+  for (TraceOrder& order : orders_.drain()) {
+    std::vector<TraceableProgram> asked;
+    for (const auto& program : programs_) {
+      const bool is_here = program->reader && !program->has_left && !program->is_over;
+      if (!is_here || program->peer.pid != static_cast<pid_t>(order.wish.pid)) continue;
+      asked.push_back({.id = program->id,
+                       .socket = program->peer.socket.get(),
+                       .writer = std::string(program->reader->writer()),
+                       .layout = program->reader->layout(),
+                       .segment = program->memory->bytes()});
+    }
+    desk_.begin(std::move(order), asked, std::chrono::steady_clock::now());
+  }
+}
+
 /// Whoever has died has said all that it ever will: one more look at everything is enough, at its
 /// introduction first and then at its end.
 void ProfileServer::Loop::hear_out() {
@@ -149,8 +191,9 @@ void ProfileServer::Loop::hear_out() {
 }
 
 int ProfileServer::Loop::timeout_ms(SteadyTime now) const {
-  if (programs_.empty() && accept_again_ <= now) return -1;
-  const Duration wait = std::clamp<Duration>(next_read_ - now, 0ms, options_.period);
+  if (programs_.empty() && accept_again_ <= now && desk_.is_idle()) return -1;
+  const Duration period = desk_.is_idle() ? options_.period : TraceDesk::kPeriod;
+  const Duration wait = std::clamp<Duration>(next_read_ - now, 0ms, period);
   return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(wait).count());
 }
 
@@ -166,7 +209,7 @@ bool ProfileServer::Loop::poll_all(SteadyTime now, int timeout) {
   if (::poll(polled_.data(), polled_.size(), timeout) < 0) {
     for (pollfd& one : polled_) one.revents = 0;  // interrupted: nobody was heard
   }
-  return polled_[0].revents == 0;
+  return !is_stopping_;
 }
 
 void ProfileServer::Loop::accept_all() {
@@ -223,6 +266,10 @@ void ProfileServer::Loop::attach(Program& program, SegmentMap memory) {
 void ProfileServer::Loop::heed(Program& program, short events) {
   if (events == 0 || program.is_over) return;
   if (!program.reader) return introduce(program);
+  if (desk_.expects(program.id) &&
+      desk_.hear(program.id, program.peer.socket.get(), std::chrono::steady_clock::now())) {
+    return;
+  }
   // It has nothing more to say: whatever it is, it is the end.
   program.has_left = true;
   read(program);
@@ -294,6 +341,7 @@ void ProfileServer::Loop::tell(ProfileEvent::Kind kind, const Program& program, 
 void ProfileServer::Loop::forget_the_gone() {
   std::erase_if(programs_, [this](const std::unique_ptr<Program>& program) {
     if (!program->is_over) return false;
+    desk_.left(program->id);
     const auto held = held_.find(program->peer.uid);
     held->second.bytes -= bytes_of(*program);
     held_bytes_ -= bytes_of(*program);
@@ -330,6 +378,10 @@ void ProfileServer::finish() {
 
 std::unique_ptr<Source> ProfileServer::source() {
   return loop_->source();
+}
+
+void ProfileServer::trace(const TraceWish& wish, Asker asker) {
+  loop_->order({.wish = wish, .asker = std::move(asker)});
 }
 
 ProfileStats ProfileServer::stats() const {

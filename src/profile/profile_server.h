@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "model/source.h"
+#include "model/tracer.h"
 
 // How programs report themselves:
 //
@@ -21,6 +22,7 @@
 //   SegmentReader   that memory, read again and again: what is new in it
 //   ProfileServer   the thread that does both, four times a second
 //   ProfileSource   hands what it found to the engine
+//   TraceDesk       single executions of those of whom somebody asks for them
 
 namespace gpuvigil {
 
@@ -60,14 +62,15 @@ struct ProfileStats {
 
 /// Takes the segments of programs that report themselves, and reads them on a thread of its own.
 ///
-/// Threading: start(), source(), finish() and the destructor from one thread; stats() from any.
-class ProfileServer {
+/// Threading: start(), source(), finish() and the destructor from one thread; stats() and trace()
+/// from any.
+class ProfileServer final : public Tracer {
  public:
   /// Listens when it returns. `timeline` must outlive the server.
   /// Errors: those of AgentSocket::open().
   [[nodiscard]] static Result<std::unique_ptr<ProfileServer>> start(ProfileOptions options,
                                                                     const Clock& timeline);
-  ~ProfileServer();
+  ~ProfileServer() override;
   ProfileServer(const ProfileServer&) = delete;
   ProfileServer& operator=(const ProfileServer&) = delete;
 
@@ -79,6 +82,8 @@ class ProfileServer {
   void finish();
 
   [[nodiscard]] ProfileStats stats() const;
+
+  void trace(const TraceWish& wish, Asker asker) override;
 
  private:
   class Loop;

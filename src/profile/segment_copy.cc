@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "base/assert.h"
+
 namespace gpuvigil {
 namespace {
 
@@ -16,18 +18,6 @@ constexpr std::uint32_t kMaxNameBytes = 8192;
 
 std::unexpected<Error> corrupt(std::string what) {
   return fail(Errc::kCorrupt, "not a segment: " + std::move(what));
-}
-
-/// Copies words one by one, so that each is read once and what follows is read later. Both are
-/// aligned; `size` is a multiple of a word.
-void copy_words(SharedBytes segment, std::size_t offset, void* into, std::size_t size) {
-  const std::byte* const from = segment.data() + offset;
-  auto* const to = static_cast<std::byte*>(into);
-  for (std::size_t at = 0; at < size; at += sizeof(std::uint64_t)) {
-    const auto* const word = reinterpret_cast<const std::uint64_t*>(from + at);
-    const std::uint64_t value = __atomic_load_n(word, __ATOMIC_ACQUIRE);
-    std::memcpy(to + at, &value, sizeof(value));
-  }
 }
 
 std::string copy_text(SharedBytes segment, std::size_t offset, std::size_t size) {
@@ -183,6 +173,16 @@ class Attempt {
 
 }  // namespace
 
+void copy_words(SharedBytes segment, std::size_t offset, void* into, std::size_t size) {
+  const std::byte* const from = segment.data() + offset;
+  auto* const to = static_cast<std::byte*>(into);
+  for (std::size_t at = 0; at < size; at += sizeof(std::uint64_t)) {
+    const auto* const word = reinterpret_cast<const std::uint64_t*>(from + at);
+    const std::uint64_t value = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+    std::memcpy(to + at, &value, sizeof(value));
+  }
+}
+
 Result<gpuvigil_segment_header> read_layout(SharedBytes segment) {
   gpuvigil_segment_header header;
   if (segment.size() < sizeof(header) || segment.size() > GPUVIGIL_SEGMENT_MAX_BYTES) {
@@ -208,6 +208,32 @@ Result<gpuvigil_segment_header> read_layout(SharedBytes segment) {
     GPUVIGIL_CHECK(check_table(rule, header.*rule.table, segment.size()));
   }
   return header;
+}
+
+std::optional<RowIdentity> copy_identity(SharedBytes segment, const gpuvigil_segment_header& layout,
+                                         std::uint32_t row) {
+  gpuvigil_segment_header now;
+  copy_words(segment, 0, &now, sizeof(now));
+  if (row >= std::min(now.rows_used, layout.rows.capacity)) return std::nullopt;
+  gpuvigil_segment_row copy;
+  copy_words(segment, place_of(layout.rows, row), &copy, sizeof(copy));
+  const std::uint64_t end = std::uint64_t{copy.name_offset} + copy.name_bytes;
+  if (copy.name_bytes == 0 || copy.name_bytes > kMaxNameBytes || end > layout.names.capacity ||
+      copy.device >= std::min(now.devices_used, layout.devices.capacity)) {
+    return std::nullopt;
+  }
+  return RowIdentity{.name = copy_text(segment, layout.names.offset + std::size_t{copy.name_offset},
+                                       copy.name_bytes),
+                     .device = copy.device,
+                     .kind = copy.kind};
+}
+
+gpuvigil_segment_device copy_device(SharedBytes segment, const gpuvigil_segment_header& layout,
+                                    std::uint32_t device) {
+  GPUVIGIL_ASSERT(device < layout.devices.capacity);
+  gpuvigil_segment_device copy;
+  copy_words(segment, place_of(layout.devices, device), &copy, sizeof(copy));
+  return copy;
 }
 
 Result<bool> copy_news(SharedBytes segment, const gpuvigil_segment_header& layout,

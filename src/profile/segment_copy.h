@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -14,6 +15,10 @@ namespace gpuvigil {
 
 /// A segment as it is mapped: shared with a writer that may change any byte at any time.
 using SharedBytes = std::span<const std::byte>;
+
+/// Copies words one by one, so that each is read once and what follows is read later. `offset` and
+/// `into` are aligned, `size` is a multiple of a word, and all of it lies inside of the segment.
+void copy_words(SharedBytes segment, std::size_t offset, void* into, std::size_t size);
 
 /// The newest layout that this server reads; it also reads the two before it.
 inline constexpr std::uint32_t kNewestSegmentAbi = GPUVIGIL_SEGMENT_ABI;
@@ -55,6 +60,23 @@ struct SegmentSeen {
   std::uint32_t streams = 0;
   std::vector<gpuvigil_segment_row> rows;
 };
+
+/// What a row is, which never changes in an honest segment.
+struct RowIdentity {
+  std::string name;
+  std::uint32_t device = 0;  ///< Below devices.capacity, and told of.
+  std::uint32_t kind = 0;    ///< GPUVIGIL_KIND_*, or anything else.
+};
+
+/// What a row is at this moment; nothing when there is no such row, or none that can be.
+[[nodiscard]] std::optional<RowIdentity> copy_identity(SharedBytes segment,
+                                                       const gpuvigil_segment_header& layout,
+                                                       std::uint32_t row);
+
+/// A device of which a row told.
+[[nodiscard]] gpuvigil_segment_device copy_device(SharedBytes segment,
+                                                  const gpuvigil_segment_header& layout,
+                                                  std::uint32_t device);
 
 /// Copies what is new. False: nothing is, or its writer is writing just now; with `even_if_torn`
 /// the latter is copied as it stands. Errors: kCorrupt.

@@ -32,6 +32,9 @@ class SegmentReader {
   [[nodiscard]] Result<SegmentDelta> read(SharedBytes segment, const SegmentTime& time,
                                           bool is_last);
 
+  /// The parts that never change, as they were looked at.
+  [[nodiscard]] const gpuvigil_segment_header& layout() const { return layout_; }
+
   /// "sdk", "cuda" or "opencl".
   [[nodiscard]] std::string_view writer() const;
 

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // An agent's core in processes of their own, against the server that reads it.
+#include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <functional>
+#include <future>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <thread>
@@ -32,6 +38,7 @@ extern "C" const char* __tsan_default_options() {  // NOLINT(bugprone-reserved-i
 namespace gpuvigil {
 namespace {
 
+using namespace std::chrono_literals;
 using testing::EarlyChild;
 using testing::Folder;
 using testing::LiveProfile;
@@ -59,6 +66,23 @@ class AgentCoreTest : public ::testing::Test {
   const std::string path_ = folder_ / "agent.sock";
   std::optional<LiveProfile> server_;
 };
+
+/// Waits until all threads but this one sleep, so that none of them holds a lock of a sanitizer,
+/// which knows nothing of fork(): a thread that starts allocates.
+void let_others_sleep() {
+  const auto is_asleep = [](const std::filesystem::path& thread) {
+    if (thread.filename() == std::to_string(::gettid())) return true;
+    std::ifstream file(thread / "stat");
+    const std::string text((std::istreambuf_iterator<char>(file)), {});
+    const std::size_t name_end = text.rfind(") ");
+    return name_end == std::string::npos || text[name_end + 2] == 'S';
+  };
+  for (int quiet = 0; quiet < 5;) {
+    const std::filesystem::directory_iterator threads("/proc/self/task");
+    quiet = std::ranges::all_of(threads, is_asleep) ? quiet + 1 : 0;
+    ::poll(nullptr, 0, 10);
+  }
+}
 
 /// Counts under one lock as many as a buffer of a driver holds.
 void count(std::uint32_t series, std::uint32_t device, int calls, std::uint64_t start,
@@ -123,6 +147,59 @@ TEST_F(AgentCoreTest, WhatIsCountedArrivesWithTheLastFlush) {
   EXPECT_EQ(frame->devices.at(0).info->source, "cuda");
 }
 
+TEST(AgentCoreTrace, LastsAsLongAsAServerAsksAndNoLonger) {
+#if defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "TSan ends a forked child that starts a thread where its parent had one";
+#endif
+  const Folder folder;
+  const std::string path = folder / "agent.sock";
+  // Before the server has its thread, whose locks nobody would let go of in the child.
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::setenv("GPUVIGIL_SOCKET", path.c_str(), 1);
+    ::alarm(60);
+    if (!agent_start(&kPlan)) std::_Exit(1);
+    const std::uint32_t device = agent_device(0, "GPU-12", "H100");
+    const std::uint32_t gemm = agent_series("gemm", GPUVIGIL_KIND_COMPUTE, 0);
+    while (true) {  // a thousand about every 10 ms
+      count(gemm, device, 1000, agent_now() - 5000, 300);
+      agent_count_untimed(gemm, 1);
+      ::poll(nullptr, 0, 10);
+    }
+  }
+  LiveProfile server(path);
+  server.frame_with_calls(1);
+  for (int round = 0; round < 2; ++round) {
+    std::promise<Tracer::Outcome> promise;
+    server.tracer().trace(
+        {.pid = static_cast<std::uint32_t>(child), .duration = 300ms, .max_events = 250'000},
+        {.is_waiting = [] { return true; },
+         .done = [&](Tracer::Outcome outcome) { promise.set_value(std::move(outcome)); }});
+    const auto outcome = promise.get_future().get();
+    ASSERT_TRUE(outcome) << outcome.error().why;
+    EXPECT_TRUE(outcome->is_complete);
+    EXPECT_EQ(outcome->overwritten + outcome->over_limit + outcome->lost + outcome->unreadable, 0U);
+    EXPECT_GT(outcome->untimed, 0U);
+    const ExecutionTrace& data = outcome->data;
+    ASSERT_GT(data.events.size(), 1000U);
+    EXPECT_EQ(data.series.at(0).name, "gemm");
+    const auto [first, last] = std::ranges::minmax(data.events, {}, [](const auto& e) {
+      return e.start_ns + static_cast<std::int64_t>(e.duration_ns);
+    });
+    EXPECT_LT(last.start_ns - first.start_ns, 300'000'000);
+    EXPECT_EQ(data.details.at(0).stream, 7U);
+    EXPECT_EQ(data.details.at(0).block[0], 128U);
+    // What was shared for it is given back.
+    const std::string maps = "/proc/" + std::to_string(child) + "/maps";
+    std::ifstream file(maps);
+    const std::string text((std::istreambuf_iterator<char>(file)), {});
+    EXPECT_NE(text.find("memfd:gpuvigil"), std::string::npos);
+    EXPECT_EQ(text.find("memfd:trace:gpuvigil"), std::string::npos);
+  }
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+}
+
 TEST_F(AgentCoreTest, AFlushThatHangsHoldsTheProgramUpForTwoSeconds) {
 #if defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "TSan ends a forked child that starts a thread where its parent had one";
@@ -153,6 +230,7 @@ TEST_F(AgentCoreTest, AChildOfAWatchedProgramIsSilent) {
               const std::uint32_t device = agent_device(0, "GPU-12", "");
               const std::uint32_t series = agent_series("k", GPUVIGIL_KIND_COMPUTE, 0);
               count(series, device, 5, agent_now() - 1000, 10);
+              let_others_sleep();
               agent_hold();  // as if another thread were counting
               EarlyChild forked([] {
                 if (agent_is_on() || agent_start(&kPlan)) std::_Exit(1);

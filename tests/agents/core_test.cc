@@ -54,7 +54,8 @@ TEST(Budget, StepsDownBeforeItIsUsedUp) {
   f({81, 50, 81}, {1, 1, 2});
   f({400}, {2});
   f({400, 400, 400, 400}, {2, 4, 5, 5});
-  f({81, 81, 81, 81, 81, 81}, {1, 2, 3, 4, 5, 5});
+  f({81, 81, 81, 81, 99, 99}, {1, 2, 3, 4, 4, 4});  // it goes on counting within its budget
+  f({81, 81, 81, 81, 101, 81}, {1, 2, 3, 4, 5, 5});
   static_assert(BUDGET_LEVELS == 6U);
   EXPECT_EQ(gpuvigil_budget_levels[0].detail, GPUVIGIL_DETAIL_FULL);
   EXPECT_EQ(gpuvigil_budget_levels[BUDGET_LEVELS - 1].detail, GPUVIGIL_DETAIL_OFF);
@@ -118,6 +119,50 @@ TEST(Busy, AgreesWithABitmapInAnyOrder) {
       ASSERT_EQ(length, static_cast<std::uint64_t>(std::ranges::count(map, true)));
       ASSERT_GE(length, before);
       before = length;
+    }
+  }
+}
+
+/// The same through batches, as agents add them.
+void add_in_batches(busy_union* busy, const std::vector<busy_run>& runs) {
+  auto batch = std::make_unique<busy_batch>();
+  bool has_any = false;
+  for (const busy_run& run : runs) {
+    if (run.from >= run.to) continue;
+    if (has_any && gpuvigil_busy_gather(batch.get(), run.from, run.to)) continue;
+    if (has_any) {
+      gpuvigil_busy_end(batch.get());
+      gpuvigil_busy_add_batch(busy, batch.get());
+    }
+    gpuvigil_busy_begin(batch.get(), run.from, run.to);
+    has_any = true;
+  }
+  if (!has_any) return;
+  gpuvigil_busy_end(batch.get());
+  gpuvigil_busy_add_batch(busy, batch.get());
+}
+
+TEST(Busy, IsTheSameInBatches) {
+  std::mt19937 random(5);
+  for (int round = 0; round < 40; ++round) {
+    const bool is_in_order = round % 2 == 0;
+    auto one_by_one = std::make_unique<busy_union>();
+    auto batched = std::make_unique<busy_union>();
+    std::uint64_t at = 1000;
+    for (int part = 0; part < 12; ++part) {
+      std::vector<busy_run> runs;
+      for (std::size_t i = 0, count = random() % 700; i < count; ++i) {
+        at += random() % 30;
+        const std::uint64_t from = is_in_order ? at : at - random() % 200;
+        runs.push_back({.from = from, .to = from + random() % 40});
+      }
+      for (const busy_run& run : runs) gpuvigil_busy_add(one_by_one.get(), run.from, run.to);
+      add_in_batches(batched.get(), runs);
+      const std::uint64_t until = at - random() % 100;
+      ASSERT_EQ(gpuvigil_busy_until(batched.get(), until),
+                gpuvigil_busy_until(one_by_one.get(), until))
+          << round << " " << part;
+      ASSERT_LE(batched->run_count, BUSY_RUNS);
     }
   }
 }

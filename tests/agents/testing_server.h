@@ -54,6 +54,8 @@ class LiveProfile {
 
   void finish() { server_->finish(); }
 
+  [[nodiscard]] Tracer& tracer() { return *server_; }
+
   [[nodiscard]] ProfileStats stats() const { return server_->stats(); }
 
   std::shared_ptr<Frame> frame() {

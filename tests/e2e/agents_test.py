@@ -140,7 +140,7 @@ class AgentsTest(unittest.TestCase):
 
     def test_set_user_id_programs_report_nothing(self):
         if os.geteuid() != 0:
-            self.skipTest("needs root to make a set-user-ID program")
+            self.skipTest("NOT TESTED: set-user-ID programs need root to be made")
         guest = self.folder / "guest"
         shutil.copy(PROBE, guest)
         os.chown(guest, 65534, 65534)

@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import subprocess
+import tarfile
 import tempfile
 import threading
 import unittest
@@ -86,7 +87,8 @@ class UsageTest(unittest.TestCase):
         code, out, _ = run("--help")
         self.assertEqual(code, 0)
         for verb in ("serve", "kernels", "report", "status", "alerts", "watch", "config",
-                     "version", "completion", "doctor", "ps", "ls", "events", "topo", "run"):
+                     "version", "completion", "doctor", "ps", "ls", "events", "topo", "run",
+                     "trace"):
             self.assertIn(verb, out)
             self.assertEqual(run(verb, "--help")[0], 0)
         self.assertTrue(run("--version")[1].startswith("gpuvigil "))
@@ -197,6 +199,28 @@ class DoctorTest(unittest.TestCase):
                                  env={"GPUVIGIL_TOKEN": canary, "SOME_SECRET": canary})
             self.assertEqual(code, 1)
             self.assertNotIn(canary, out + err)
+
+    def test_a_bundle_has_what_helps_and_no_secret(self):
+        canary = "canary-5f1d2c"
+        with Server("--demo") as server, tempfile.TemporaryDirectory() as folder:
+            path = self.config(f'[server]\nlisten = "127.0.0.1:{server.port}"\n')
+            log, bundle = os.path.join(folder, "log"), os.path.join(folder, "b.tar.gz")
+            with open(log, "w") as file:
+                file.write(f"event=one token={canary}\nevent=two url=http://u:{canary}@h/\n")
+            code, out, err = run("doctor", "--config", path, "--bundle", bundle, "--log", log,
+                                 env={"SOME_SECRET": canary, "GPUVIGIL_PASSWORD": canary})
+            self.assertEqual((code, err), (0, ""))
+            self.assertIn(bundle, out)
+            with tarfile.open(bundle) as archive:
+                files = {os.path.basename(m.name): archive.extractfile(m).read().decode()
+                         for m in archive.getmembers()}
+        for name, text in files.items():
+            self.assertNotIn(canary, text, name)
+        self.assertIn("event=two", files["log.txt"])
+        self.assertIn("losses", json.loads(files["system.json"]))
+        checks = json.loads(files["doctor.json"])["checks"]
+        self.assertIn(("port", "ok"), [(c["name"], c["status"]) for c in checks])
+        self.assertIn(str(server.port), files["config.toml"])
 
 
 class ClientTest(unittest.TestCase):

@@ -421,21 +421,26 @@ class GuestTest(CudaTest):
             self.assertFalse(any("agents.attached" in line for line in server.log))
 
     def test_set_user_id_programs_are_left_alone(self):
-        if os.geteuid() != 0:
-            self.skipTest("needs root to make a set-user-ID program")
+        if os.geteuid() != 0 or shutil.which("setpriv") is None:
+            self.skipTest("NOT TESTED: set-user-ID programs need root to be made, and setpriv")
         self.folder.chmod(0o755)
         guest = self.folder / "guest"
         shutil.copy(PROGRAM, guest)
         os.chown(guest, 65534, 65534)
-        guest.chmod(0o4755)
-        with self.server() as server:
-            # The loader ignores LD_LIBRARY_PATH there; its run path still leads to the doubles.
-            code, output, errors = run_program(self.path, "init", "kernels:1000", "sleep:300",
-                                               program=str(guest))
-            self.assertEqual((code, errors), (0, ""))
-            self.assertEqual(launched(output)["kernels"], 1000)
-            self.assertEqual(self.calls(server), 0)
-            self.assertFalse(any("agents.attached" in line for line in server.log))
+        by = ["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", "--", str(guest)]
+        for mode, attached in ((0o755, True), (0o4755, False)):
+            guest.chmod(mode)
+            with self.server() as server:
+                # The loader ignores LD_LIBRARY_PATH there; the run path still leads to the doubles.
+                code, output, errors = run_program(
+                    self.path, *by[1:], "init", "kernels:1000", "sleep:300", program=by[0],
+                    GPUVIGIL_AGENT_LOG="stderr")
+                self.assertEqual(code, 0, errors)
+                self.assertEqual("gpuvigil cuda" in errors, attached, errors)
+                self.assertEqual(launched(output)["kernels"], 1000)
+                self.expect_calls(server, 1000 if attached else 0)
+                told = any("agents.attached" in line for line in server.log)
+                self.assertEqual(told, attached, server.log)
 
 
 class ServerTest(CudaTest):

@@ -54,10 +54,10 @@ class ForeignTest(unittest.TestCase):
         self.assertLess(int(packed.rsplit("\n", 1)[1]), len(plain) / 2)
         self.assertEqual(len(json.loads(packed.rsplit("\n", 1)[0])["kernels"]), 30)
 
-        head = curl("-I", f"{url}/status.js")
+        head = curl("-I", f"{url}/assets/app.js")
         tag = [line for line in head.splitlines() if line.lower().startswith("etag:")][0]
         again = curl("-o", os.devnull, "-w", "%{http_code}", "-H",
-                     f"If-None-Match: {tag.split(': ', 1)[1]}", f"{url}/status.js")
+                     f"If-None-Match: {tag.split(': ', 1)[1]}", f"{url}/assets/app.js")
         self.assertEqual(again, "304")
 
         body = '{"executions":[{"name":"from_curl","duration_ms":0.5,"device":5}]}'
@@ -161,11 +161,10 @@ class BrowserTest(unittest.TestCase):
     def test_the_page_is_live_and_a_token_in_the_address_logs_in(self):
         with Server("--demo") as server, Browser() as browser:
             browser.open(server.url + "/")
-            browser.wait('data-state="live"', "gpuvigil demo GPU",
-                         "utilization of the last 2 messages")  # the stream came
+            browser.wait('data-state="live"', "None of these GPUs exists")  # the stream came
         with Server("--demo", "--auth", "token") as server, Browser() as browser:
             browser.open(server.url + "/")
-            browser.wait("Log in")  # sent there by the page itself
+            browser.wait("Log in to gpuvigil")  # sent there by the page itself
             browser.open(f"{server.url}/login#token={token('read')}")  # only '#…' is new
             page = browser.wait('data-state="live"')
             self.assertNotIn("gpuvigil_", page)

@@ -92,7 +92,9 @@ class Server:
         url = self.url + path + ("?" + query if query else "")
         try:
             with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
-                return answer.status, answer.headers, answer.read().decode()
+                text = not answer.headers.get_content_type().startswith("font/")
+                errors = "strict" if text else "replace"
+                return answer.status, answer.headers, answer.read().decode(errors=errors)
         except urllib.error.HTTPError as error:
             return error.code, error.headers, error.read().decode()
 

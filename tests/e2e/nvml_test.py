@@ -223,9 +223,11 @@ class CaptureTest(unittest.TestCase):
                     self.assertAlmostEqual(said, value, delta=0.01)
 
     def wait_for_all(self, machine, count):
-        return wait_for(lambda: [d for d in machine.status()["devices"]
-                                 if "not sampled yet" not in d["reasons"].values()] if
-                        len(machine.status()["devices"]) == count else None, "all devices")
+        def sampled():
+            devices = machine.status()["devices"]
+            left = [d for d in devices if "not sampled yet" in d["reasons"].values()]
+            return devices if len(devices) == count and not left else None
+        return wait_for(sampled, "all devices")
 
     def play(self, text, check):
         with Machine(from_nvidia_smi.scenario(text)) as machine:

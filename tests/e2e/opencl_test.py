@@ -3,6 +3,7 @@
 """Programs that use OpenCL and know nothing of being watched: what they did is counted exactly, and
 nothing of it is different for them. Runs on PoCL, where there is no GPU."""
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -191,6 +192,39 @@ class OpenclTest(unittest.TestCase):
         self.assertIn("device 0:", log.read_text())
         with self.server() as server, Probe(self.path, "plain", 50, GPUVIGIL_AGENT="off"):
             self.assertFalse(any("agents.attached" in line for line in server.log))
+
+    def test_set_user_id_programs_are_left_alone(self):
+        if os.geteuid() != 0 or shutil.which("setpriv") is None:
+            self.skipTest("NOT TESTED: set-user-ID programs need root to be made, and setpriv")
+        self.folder.chmod(0o755)
+
+        def copy(name, owner, mode):
+            shutil.copy(PROBE, self.folder / name)
+            os.chown(self.folder / name, *owner)
+            (self.folder / name).chmod(mode)
+            return str(self.folder / name)
+
+        # PoCL compiles only where the real user may write what the effective one did: so root runs
+        # what is another's, and an ordinary user what is of another group.
+        by = ["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", "--"]
+        self.expect_attached([*by, copy("own", (12345, 12345), 0o755)], True)
+        self.expect_attached([copy("user", (65534, 65534), 0o4755)], False)
+        self.expect_attached([*by, copy("group", (12345, 65534), 0o2755)], False)
+
+    def expect_attached(self, command, attached):
+        """A program that launches 20 kernels says of an agent only where there is one."""
+        home = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
+        home.chmod(0o777)
+        with self.server() as server:
+            ran = subprocess.run([*command, "plain", "20"], stdin=subprocess.DEVNULL, text=True,
+                                 capture_output=True, timeout=PATIENCE,
+                                 env=environment(self.path, GPUVIGIL_AGENT_LOG="stderr",
+                                                 HOME=str(home)))
+            self.assertEqual(ran.returncode, 0, ran.stderr)
+            self.assertEqual("gpuvigil opencl" in ran.stderr, attached, (command, ran.stderr))
+            server.get("/healthz")
+            told = any("agents.attached" in line for line in server.log)
+            self.assertEqual(told, attached, (command, server.log))
 
     def test_it_counts_without_times_when_it_would_cost_too_much(self):
         log = self.folder / "log"

@@ -126,6 +126,7 @@ class ProgramTest(RunTest):
         _, out, _ = self.run_it("env", OPENCL_LAYERS="/x/other.so")
         self.assertRegex(out, r"(?m)^OPENCL_LAYERS=/x/other.so:/.*/libgpuvigil_opencl.so$")
         self.assertRegex(out, r"(?m)^CUDA_INJECTION64_PATH=/.*/libgpuvigil_cuda.so$")
+        self.assertRegex(out, r"(?m)^ROCP_TOOL_LIBRARIES=/.*/libgpuvigil_rocm.so$")
         self.assertRegex(out, rf"(?m)^GPUVIGIL_SOCKET={self.folder}/gpuvigil-run\..*/agent.sock$")
         code, out, err = self.run_it("env", CUDA_INJECTION64_PATH="/x/nsys.so")
         self.assertEqual(code, 0)

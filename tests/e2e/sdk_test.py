@@ -138,11 +138,12 @@ class InstalledTest(unittest.TestCase):
                   "-fsyntax-only"]
         include = self.prefix / "include"
         headers = sorted(path.name for path in (include / "gpuvigil").iterdir())
-        self.assertEqual(headers, ["gpu_monitor.h", "gpuvigil.h", "segment.h", "server.h"])
+        self.assertEqual(headers, ["gpu_monitor.h", "gpuvigil.h", "segment.h", "server.h",
+                                   "trace_ring.h"])
         for header in headers:
             text = f"#include <gpuvigil/{header}>\n"
             check("c++", "-std=c++17", *strict, "-I", include, "-x", "c++", "-", input=text)
-            if header in ("gpuvigil.h", "segment.h"):
+            if header in ("gpuvigil.h", "segment.h", "trace_ring.h"):
                 check("cc", "-std=c11", *strict, "-I", include, "-x", "c", "-", input=text)
 
     def exported(self, library):

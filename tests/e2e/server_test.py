@@ -297,9 +297,10 @@ class LogTest(unittest.TestCase):
             server.stop()
         records = [json.loads(line) for line in server.log]
         self.assertEqual([r["event"] for r in records],
-                         ["server.listening", "server.stopping", "server.stopped"])
-        self.assertEqual(records[0]["url"], server.url + "/")
-        self.assertEqual(records[1]["signal"], int(signal.SIGTERM))
+                         ["history.opened", "server.listening", "server.stopping",
+                          "server.stopped"])
+        self.assertEqual(records[1]["url"], server.url + "/")
+        self.assertEqual(records[2]["signal"], int(signal.SIGTERM))
         for record in records:
             self.assertEqual(list(record)[:3], ["ts", "level", "event"])
 

@@ -11,6 +11,11 @@
 #include <sys/stat.h>
 #include <time.h>
 
+// The variable that names the scenario; other doubles have one of their own.
+#ifndef FAKE_SCENARIO
+#define FAKE_SCENARIO "GPUVIGIL_FAKE_NVML"
+#endif
+
 namespace fake_nvml {
 namespace {
 
@@ -78,7 +83,7 @@ double Scenario::now() const {
 }
 
 void Scenario::bring_up_to_now() {
-  const char* const path = std::getenv("GPUVIGIL_FAKE_NVML");
+  const char* const path = std::getenv(FAKE_SCENARIO);
   struct stat info{};
   if (path != nullptr && ::stat(path, &info) == 0) {
     const std::int64_t written = info.st_mtim.tv_sec * kNanoseconds + info.st_mtim.tv_nsec;

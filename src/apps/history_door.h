@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "apps/config.h"
+#include "base/clock.h"
+#include "store/history_store.h"
+
+namespace gpuvigil {
+
+/// The history of a server, or why it has none.
+struct OpenedHistory {
+  std::unique_ptr<HistoryStore> store;
+  std::string why_not;
+};
+
+/// What is watched: what was real and what was not never share a file.
+enum class WatchedMachine { kReal, kSimulated };
+
+/// Opens history where the configuration says: `auto` is history.db in the state directory for a
+/// real machine and memory for any other. What cannot be opened is logged, and the server goes on
+/// without. `clock` must outlive the store.
+[[nodiscard]] OpenedHistory open_history(const Config& config, WatchedMachine machine,
+                                         const Clock& clock);
+
+/// Where that file is; empty: nowhere, without a state directory.
+[[nodiscard]] std::string default_history_path(const Config& config);
+
+}  // namespace gpuvigil
