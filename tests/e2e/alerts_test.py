@@ -89,6 +89,9 @@ class Misbehaver:
             self.answer(connection, how)
         except OSError:
             pass  # the other side had enough
+        finally:
+            if how != "silence":
+                connection.close()
 
     def answer(self, connection, how):
         text = b""
@@ -114,10 +117,11 @@ class Misbehaver:
                 connection.sendall(bytes(1 << 16))  # ten gigabytes would not fit a test
         else:
             connection.sendall(self.ANSWERS[how])
-        connection.close()
 
     def close(self):
         self.listener.close()
+        for connection in self.held:
+            connection.close()
 
 
 class AlertsTest(unittest.TestCase):
