@@ -11,7 +11,7 @@ import sys
 import sources
 
 # Siblings: each is built on base and model and never sees another.
-PARTS = ["monitor", "collect", "procs", "trace", "profile", "store", "alert", "views",
+PARTS = ["monitor", "collect", "procs", "trace", "profile", "store", "alert", "notify", "views",
          "exporters"]
 
 # Module -> what it may include besides itself. A new module is a new row, and a decision.
@@ -24,6 +24,7 @@ MAY_INCLUDE = {
     **{part: ["base", "model"] for part in PARTS},
     "exporters": ["base", "model", "outbound"],
     "procs": ["base", "model", "outbound"],
+    "notify": ["base", "model", "outbound"],
     "engine": ["base", "model", *PARTS],
     "api": ["base", "model", "net", "auth", "engine", "views", "exporters"],
     "term": ["base"],

@@ -9,7 +9,7 @@
 namespace gpuvigil {
 
 /// What one look at a rule's condition told.
-enum class Verdict { kNoData, kFalse, kTrue };
+enum class RuleFinding { kNoData, kFalse, kTrue };
 
 enum class AlertPhase { kIdle, kPending, kFiring };
 
@@ -49,18 +49,19 @@ struct AlertStep {
 /// No data is no evidence: it moves an alert in neither direction, and the time around it does not
 /// count towards a hold. "Above 90 % for 30 seconds" means 30 seconds that were looked at.
 [[nodiscard]] constexpr AlertStep advance(const HoldTimes& hold, const AlertProgress& was,
-                                          Verdict verdict, Timestamp now) {
+                                          RuleFinding finding, Timestamp now) {
   const auto enter = [&](AlertPhase phase, AlertEvent event) {
     return AlertStep{{.phase = phase, .since = now, .evidence = {}, .evident_at = {}}, event};
   };
   AlertProgress next = was;
-  const Verdict evidence = was.phase == AlertPhase::kFiring ? Verdict::kFalse : Verdict::kTrue;
+  const RuleFinding evidence =
+      was.phase == AlertPhase::kFiring ? RuleFinding::kFalse : RuleFinding::kTrue;
 
-  if (verdict == Verdict::kNoData) {
+  if (finding == RuleFinding::kNoData) {
     next.evident_at.reset();
     return {next, AlertEvent::kNone};
   }
-  if (verdict != evidence) {
+  if (finding != evidence) {
     if (was.phase == AlertPhase::kPending) return enter(AlertPhase::kIdle, AlertEvent::kNone);
     next.evidence = {};
     next.evident_at.reset();

@@ -13,8 +13,8 @@ namespace gpuvigil::testing {
 inline constexpr Timestamp kStart =
     from_unix_ns(1'767'323'045'000'000'000);  // 2026-01-02T03:04:05Z
 
-inline Verdict verdict_of(char c) {
-  return c == 'T' ? Verdict::kTrue : c == 'F' ? Verdict::kFalse : Verdict::kNoData;
+inline RuleFinding finding_of(char c) {
+  return c == 'T' ? RuleFinding::kTrue : c == 'F' ? RuleFinding::kFalse : RuleFinding::kNoData;
 }
 
 /// A look a second: T holds, F does not, ? no data. The drawing: - idle, p pending, f firing,
@@ -24,7 +24,7 @@ inline std::string drawing(const HoldTimes& hold, std::string_view looks) {
   AlertProgress progress;
   Timestamp now = kStart;
   for (const char c : looks) {
-    const AlertStep step = advance(hold, progress, verdict_of(c), now);
+    const AlertStep step = advance(hold, progress, finding_of(c), now);
     progress = step.next;
     now += std::chrono::seconds(1);
     if (step.event != AlertEvent::kNone) {

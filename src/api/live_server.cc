@@ -36,6 +36,7 @@ Result<std::unique_ptr<LiveServer>> LiveServer::start(Engine& engine,
   live->service_.set_history(options.history);
   live->service_.set_http_stats([http = live->http_.get()] { return http->stats(); });
   live->service_.set_export_stats(options.export_stats);
+  live->service_.set_desk(options.desk);
   live->wire();
   return live;
 }

@@ -27,6 +27,7 @@ struct LiveServerOptions {
   MetricsOptions metrics = {};
   /// How exporters fare; empty: there are none. Any thread may call it.
   std::function<std::vector<ExportStats>()> export_stats = {};
+  AlertDesk* desk = nullptr;  ///< Must outlive the server; null: nothing of alerts can be set.
 };
 
 /// A running engine behind HTTP: the service, its server and the thread of both.

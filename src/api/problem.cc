@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/problem.h"
 
+#include "base/json_writer.h"
 #include "net/response_writer.h"
-#include "views/json_writer.h"
 
 namespace gpuvigil {
 

@@ -6,14 +6,15 @@
 
 #include <fmt/format.h>
 
+#include "api/alert_routes.h"
 #include "api/history_routes.h"
 #include "api/static_files.h"
 #include "api/trace_route.h"
 #include "api/write_routes.h"
+#include "base/json_writer.h"
 #include "base/version.h"
 #include "views/html_view.h"
 #include "views/json_views.h"
-#include "views/json_writer.h"
 #include "views/text_view.h"
 
 namespace gpuvigil {
@@ -229,6 +230,7 @@ constexpr auto kCaller = RouteAccess::kCaller;
 constexpr auto kRead = RouteAccess::kRead;
 constexpr auto kIngest = RouteAccess::kIngest;
 constexpr auto kWrite = RouteAccess::kWrite;
+constexpr auto kAdmin = RouteAccess::kAdmin;
 
 constexpr std::array kRoutes = {
     Route{Method::kGet, "/api/v1/gpu/status", kRead, get_status, true, "Devices and what they do."},
@@ -243,6 +245,24 @@ constexpr std::array kRoutes = {
     Route{Method::kGet, "/api/v1/gpu/events", kRead, get_events, true, "What happened to them."},
     Route{Method::kGet, "/api/v1/gpu/history", kRead, get_history, false, "What devices did."},
     Route{Method::kGet, "/api/v1/gpu/alerts", kRead, get_alerts, true, "Alerts, firing or over."},
+    Route{Method::kPost, "/api/v1/gpu/alerts/{id}/ack", kWrite, post_alert_ack, false,
+          "Somebody sees to an alert."},
+    Route{Method::kGet, "/api/v1/gpu/rules", kRead, get_rules, false, "When alerts are raised."},
+    Route{Method::kPost, "/api/v1/gpu/rules", kWrite, post_rule, false, "Make or change a rule."},
+    Route{Method::kDelete, "/api/v1/gpu/rules/{id}", kWrite, delete_rule, false, "End a rule."},
+    Route{Method::kGet, "/api/v1/gpu/silences", kRead, get_silences, false,
+          "What calls nobody for a time."},
+    Route{Method::kPost, "/api/v1/gpu/silences", kWrite, post_silence, false, "Silence alerts."},
+    Route{Method::kDelete, "/api/v1/gpu/silences/{id}", kWrite, delete_silence, false,
+          "End a silence."},
+    Route{Method::kGet, "/api/v1/gpu/channels", kAdmin, get_channels, false,
+          "Where people are told."},
+    Route{Method::kPost, "/api/v1/gpu/channels", kAdmin, post_channel, false,
+          "Make or change a channel."},
+    Route{Method::kDelete, "/api/v1/gpu/channels/{id}", kAdmin, delete_channel, false,
+          "End a channel."},
+    Route{Method::kPost, "/api/v1/gpu/channels/{id}/test", kAdmin, post_channel_test, false,
+          "Send a test through a channel."},
     Route{Method::kGet, "/api/v1/gpu/report", kRead, get_report, true, "Everything on one page."},
     Route{Method::kGet, "/api/v1/gpu/stream", kRead, needs_upgrade, false, "The live stream."},
     Route{Method::kPost, "/api/v1/gpu/executions", kIngest, post_executions, false,

@@ -11,6 +11,7 @@
 
 #include "api/gate.h"
 #include "api/parameters.h"
+#include "engine/alert_desk.h"
 #include "engine/engine.h"
 #include "model/history.h"
 #include "model/tracer.h"
@@ -66,7 +67,8 @@ struct RouteContext {
   const std::function<std::string()>& describe_system;  ///< The body of GET /system.
   const MetricsAnswer& metrics;                         ///< The answer of GET /metrics.
   bool draining = false;
-  Tracer* tracer = nullptr;  ///< Null: programs do not report to this server.
+  Tracer* tracer = nullptr;   ///< Null: programs do not report to this server.
+  AlertDesk* desk = nullptr;  ///< Null: a server without one.
 };
 
 /// The answer; or nothing, when context.deferral.later() will give it.

@@ -141,7 +141,8 @@ std::optional<HttpResponse> Service::serve(const HttpRequest& request, const Rou
                        .describe_system = describe_system_,
                        .metrics = answer_metrics_,
                        .draining = draining_,
-                       .tracer = tracer_};
+                       .tracer = tracer_,
+                       .desk = desk_};
   if (!match.route->per_frame) return match.route->handle(context);
 
   answers_.turn_to(frame);

@@ -56,6 +56,9 @@ class Service final : public HttpHandler {
   /// By whom single executions are had; null, the default: by nobody. It must outlive the service.
   /// Before the first request.
   void set_tracer(Tracer* tracer) { tracer_ = tracer; }
+  /// Where rules, silences and channels are set; before its first request. It must outlive the
+  /// service.
+  void set_desk(AlertDesk* desk) { desk_ = desk; }
 
   /// Looks whether tokens have changed, closes the streams of those that are gone, and logs how
   /// many callers were refused. To be called about once a second.
@@ -87,6 +90,7 @@ class Service final : public HttpHandler {
 
   Engine& engine_;
   Access& access_;
+  AlertDesk* desk_ = nullptr;
   StreamHub hub_;
   std::atomic<bool> draining_{false};
   const Timestamp started_;          ///< On the engine's clock.

@@ -6,8 +6,8 @@
 #include <fmt/format.h>
 
 #include "base/json_reader.h"
+#include "base/json_writer.h"
 #include "base/text.h"
-#include "views/json_writer.h"
 
 namespace gpuvigil {
 namespace {

@@ -7,9 +7,9 @@
 
 #include <unistd.h>
 
+#include "base/json_writer.h"
 #include "base/version.h"
 #include "views/json_parts.h"
-#include "views/json_writer.h"
 
 namespace gpuvigil {
 namespace {

@@ -8,9 +8,9 @@
 
 #include "api/write_routes.h"
 #include "base/json_reader.h"
+#include "base/json_writer.h"
 #include "base/text.h"
 #include "views/chrome_trace.h"
-#include "views/json_writer.h"
 
 namespace gpuvigil {
 namespace {

@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 
 #include "api/ingest.h"
+#include "base/json_writer.h"
 #include "net/ascii.h"
-#include "views/json_writer.h"
 
 namespace gpuvigil {
 namespace {

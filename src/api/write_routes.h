@@ -12,6 +12,9 @@ namespace gpuvigil {
 
 /// The handlers of what changes something: executions and samples that programs tell of, and the
 /// sessions of browsers.
+/// Nothing when the body is plain JSON without parameters beside it, else what is wrong.
+[[nodiscard]] std::optional<HttpResponse> check_body(RouteContext& context);
+
 [[nodiscard]] std::optional<HttpResponse> post_executions(RouteContext& context);
 [[nodiscard]] std::optional<HttpResponse> post_samples(RouteContext& context);
 [[nodiscard]] std::optional<HttpResponse> get_session(RouteContext& context);

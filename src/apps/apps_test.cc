@@ -43,9 +43,9 @@ TEST(Config, EachKeyIsReadWithItsUnit) {
   EXPECT_EQ(config->frames.period, 250ms);
   EXPECT_EQ(config->limits.kernels, 100U);
   EXPECT_EQ(config->demo.seed, 7U);
-  EXPECT_EQ(config->alerts.utilization_percent, 80);
-  EXPECT_EQ(config->alerts.memory_for, 2s);
-  EXPECT_EQ(config->alerts.no_data_for, 1h);
+  EXPECT_EQ(config->alerts.builtin.utilization_percent, 80);
+  EXPECT_EQ(config->alerts.builtin.memory_for, 2s);
+  EXPECT_EQ(config->alerts.builtin.no_data_for, 1h);
   EXPECT_EQ(config->log.level, LogLevel::kWarn);
   EXPECT_EQ(config->log.format, LogFormat::kJson);
 }

@@ -97,14 +97,18 @@ Result<std::string> ask(const ClientOptions& client, std::string_view path,
   return std::move(response.body);
 }
 
-Result<std::string> post(const ClientOptions& client, std::string_view path, std::string_view json,
-                         Duration timeout) {
+Result<std::string> change(const ClientOptions& client, std::string_view method,
+                           std::string_view path, std::string_view json, Duration timeout) {
   GPUVIGIL_TRY(HttpClientOptions options, http_options(client));
   options.timeout = timeout;
   GPUVIGIL_TRY(ClientResponse response,
-               http_post(without_slash(client.server) + std::string(path), json, options));
-  if (response.status != 200) return std::unexpected(refusal(response.status, response.body));
+               http_send(method, without_slash(client.server) + std::string(path), json, options));
+  if (response.status >= 300) return std::unexpected(refusal(response.status, response.body));
   return std::move(response.body);
+}
+
+std::string path_segment(std::string_view text) {
+  return percent_encoded(text);
 }
 
 Result<void> watch(const ClientOptions& client, const ApiParameters& parameters,

@@ -17,9 +17,14 @@ namespace gpuvigil {
 [[nodiscard]] Result<std::string> ask(const ClientOptions& client, std::string_view path,
                                       const ApiParameters& parameters);
 
-/// Posts a JSON text and waits that long for the answer. Errors: as ask().
-[[nodiscard]] Result<std::string> post(const ClientOptions& client, std::string_view path,
-                                       std::string_view json, Duration timeout);
+/// Sends a change ("POST", "DELETE") with a body of JSON, or none, and waits that long for the
+/// answer, whose body it gives. Errors: as ask().
+[[nodiscard]] Result<std::string> change(const ClientOptions& client, std::string_view method,
+                                         std::string_view path, std::string_view json,
+                                         Duration timeout);
+
+/// One segment of a path, encoded.
+[[nodiscard]] std::string path_segment(std::string_view text);
 
 /// Follows the stream: `on_message` sees each message until it says false.
 /// Errors: as ask(), and those of `on_message`; kUnavailable when the server goes away.

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "apps/config_alerts.h"
 #include "apps/config_reader.h"
 #include "base/private_file.h"
 #include "base/text.h"
@@ -55,40 +56,23 @@ std::string to_string(const std::optional<Rate>& rate) {
   return rate ? to_string(*rate) : "off";
 }
 
-/// A text as TOML, whatever it holds (TOML 1.0, basic strings).
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (byte < 0x20 || byte == 0x7F) {
-      out += fmt::format("\\u{:04X}", byte);
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
-}
-
 std::string format_server(const Config::Server& server) {
   std::string out = fmt::format(
       "[server]\nlisten = {}\nsocket = {}\ndrain = \"{}\"\nauth = \"{}\"\nrate_limit = \"{}\"\n"
       "session_rate_limit = \"{}\"\n",
-      quoted(server.listen), quoted(server.socket), format_span(server.drain),
+      quoted_toml(server.listen), quoted_toml(server.socket), format_span(server.drain),
       to_string(server.auth), to_string(server.rate_limit), to_string(server.session_rate_limit));
   if (!server.tls_certificate.empty()) {
-    out += fmt::format("tls_certificate = {}\ntls_key = {}\n", quoted(server.tls_certificate),
-                       quoted(server.tls_key));
+    out += fmt::format("tls_certificate = {}\ntls_key = {}\n", quoted_toml(server.tls_certificate),
+                       quoted_toml(server.tls_key));
   }
   if (!server.hosts.empty()) {
     std::vector<std::string> hosts;
-    for (const std::string& host : server.hosts) hosts.push_back(quoted(host));
+    for (const std::string& host : server.hosts) hosts.push_back(quoted_toml(host));
     out += fmt::format("hosts = [{}]\n", fmt::join(hosts, ", "));
   }
   if (!server.state_directory.empty()) {
-    out += fmt::format("state_directory = {}\n", quoted(server.state_directory));
+    out += fmt::format("state_directory = {}\n", quoted_toml(server.state_directory));
   }
   return out;
 }
@@ -134,7 +118,7 @@ void read_history(ConfigReader& in, Config::History& history) {
 std::string format_history(const Config::History& history) {
   return fmt::format(
       "[history]\ndb = {}\nraw = \"{}\"\nminutes = \"{}\"\nhours = \"{}\"\nsize_mb = {}\n",
-      quoted(history.db), format_span(history.limits.raw), format_span(history.limits.minutes),
+      quoted_toml(history.db), format_span(history.limits.raw), format_span(history.limits.minutes),
       format_span(history.limits.hours), history.limits.bytes >> 20U);
 }
 
@@ -183,13 +167,14 @@ Result<Config> parse_config(std::string_view text, std::string origin) {
   read_export(in, "export.otlp", config.exports.otlp);
   read_export(in, "export.influx", config.exports.influx);
   in.read("demo.seed", config.demo.seed, 0, 1'000'000'000);
-  AlertSettings& alerts = config.alerts;
+  AlertSettings& alerts = config.alerts.builtin;
   in.read("alerts.utilization_percent", alerts.utilization_percent, 0, 100);
   in.read("alerts.utilization_for", alerts.utilization_for, 1ms, 24h);
   in.read("alerts.memory_percent", alerts.memory_percent, 0, 100);
   in.read("alerts.memory_for", alerts.memory_for, 1ms, 24h);
   in.read("alerts.resolve_after", alerts.resolve_after, 1ms, 24h);
   in.read("alerts.no_data_for", alerts.no_data_for, 1s, 24h);
+  read_alert_config(in, config.alerts);
   read_word(in, "log.level", config.log.level, parse_log_level, log_level_name(config.log.level),
             R"("debug", "info", "warn" or "error")");
   read_word(in, "log.format", config.log.format, parse_log_format,
@@ -237,7 +222,7 @@ Result<Config> load_config(const std::string& path) {
 }
 
 std::string format_config(const Config& config) {
-  const AlertSettings& alerts = config.alerts;
+  const AlertSettings& alerts = config.alerts.builtin;
   std::string out;
   out += format_server(config.server) + "\n";
   out += fmt::format("[frames]\nperiod = \"{}\"\n\n", format_span(config.frames.period));
@@ -262,6 +247,7 @@ std::string format_config(const Config& config) {
   }
   out += fmt::format("resolve_after = \"{}\"\nno_data_for = \"{}\"\n",
                      format_span(alerts.resolve_after), format_span(alerts.no_data_for));
+  out += format_alert_config(config.alerts);
   out += fmt::format("\n[log]\nlevel = \"{}\"\nformat = \"{}\"\n", log_level_name(config.log.level),
                      log_format_name(config.log.format));
   return out;

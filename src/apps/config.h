@@ -7,12 +7,12 @@
 #include <string_view>
 #include <vector>
 
-#include "alert/rule.h"
 #include "api/metrics_page.h"
 #include "auth/access.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "engine/alert_desk.h"
 #include "store/history_writer.h"
 
 namespace gpuvigil {
@@ -82,7 +82,7 @@ struct Config {
     std::uint64_t seed = 1;
   } demo;
 
-  AlertSettings alerts;
+  AlertConfig alerts;
 
   LogSettings log;
 };

@@ -15,6 +15,7 @@ namespace gpuvigil {
 
 struct ConfigReader::Impl {
   std::string origin;
+  std::string prefix;  ///< Of keys in messages: "rules[0]."; empty at the top.
   toml::table root;
   std::set<std::string, std::less<>> known;
   std::multimap<std::uint32_t, std::string> mistakes;  ///< By line.
@@ -30,23 +31,23 @@ struct ConfigReader::Impl {
   }
 
   void wrong(std::string_view key, const toml::node& node, std::string_view must) {
-    add(node.source().begin.line, fmt::format("{}: must be {}", key, must));
+    add(node.source().begin.line, fmt::format("{}{}: must be {}", prefix, key, must));
   }
 
-  void find_unknown(const toml::table& table, const std::string& prefix);
+  void find_unknown(const toml::table& table, const std::string& path);
   void unknown(const std::string& key, std::uint32_t line);
 };
 
 void ConfigReader::Impl::unknown(const std::string& key, std::uint32_t line) {
-  std::string text = fmt::format("{}: unknown key", clean_text(key));
+  std::string text = fmt::format("{}{}: unknown key", prefix, clean_text(key));
   if (const auto near = nearest_word(key, known)) text += fmt::format("; did you mean {}?", *near);
   add(line, text);
 }
 
 // NOLINTNEXTLINE(misc-no-recursion): toml++ bounds how deep tables nest
-void ConfigReader::Impl::find_unknown(const toml::table& table, const std::string& prefix) {
+void ConfigReader::Impl::find_unknown(const toml::table& table, const std::string& path) {
   for (const auto& [key, node] : table) {
-    const std::string full = prefix + std::string(key.str());
+    const std::string full = path + std::string(key.str());
     if (known.contains(full)) continue;
     const bool is_section = std::ranges::any_of(
         known, [&](const std::string& one) { return one.starts_with(full + "."); });
@@ -145,7 +146,54 @@ void ConfigReader::read(std::string_view key, std::vector<std::string>& values, 
 
 void ConfigReader::mistake(std::string_view key, std::string reason) {
   const toml::node* node = impl_->root.at_path(key).node();
-  impl_->add(node == nullptr ? 0 : node->source().begin.line, fmt::format("{}: {}", key, reason));
+  // What is missing in a table is told where the table begins.
+  const auto line = node == nullptr ? impl_->root.source().begin.line : node->source().begin.line;
+  impl_->add(impl_->prefix.empty() && node == nullptr ? 0 : line,
+             fmt::format("{}{}: {}", impl_->prefix, key, reason));
+}
+
+ConfigReader::ConfigReader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+void ConfigReader::read(std::string_view key,
+                        std::vector<std::pair<std::string, std::string>>& values,
+                        std::size_t most) {
+  const toml::node* node = impl_->find(key);
+  if (node == nullptr) return;
+  const toml::table* table = node->as_table();
+  std::vector<std::pair<std::string, std::string>> texts;
+  if (table != nullptr) {
+    for (const auto& [name, value] : *table) {
+      if (const auto text = value.value_exact<std::string>()) {
+        texts.emplace_back(std::string(name.str()), *text);
+      }
+    }
+  }
+  if (table == nullptr || texts.size() != table->size() || texts.size() > most) {
+    impl_->wrong(key, *node, fmt::format("a table of at most {} texts in quotes", most));
+    return;
+  }
+  values = std::move(texts);
+}
+
+void ConfigReader::read_tables(std::string_view key, std::size_t most,
+                               const std::function<void(ConfigReader& row)>& read_row) {
+  if (impl_->find(key) == nullptr) return;
+  toml::node* node = impl_->root.at_path(key).node();
+  toml::array* list = node->as_array();
+  if (list == nullptr || list->size() > most || !list->is_homogeneous(toml::node_type::table)) {
+    impl_->wrong(key, *node, fmt::format("a list of at most {} tables, each [[{}]]", most, key));
+    return;
+  }
+  for (std::size_t i = 0; i < list->size(); ++i) {
+    auto row_impl = std::make_unique<Impl>();
+    row_impl->origin = impl_->origin;
+    row_impl->prefix = fmt::format("{}[{}].", key, i);
+    row_impl->root = std::move(*list->get(i)->as_table());  // a copy would not know its lines
+    ConfigReader row(std::move(row_impl));
+    read_row(row);
+    row.impl_->find_unknown(row.impl_->root, "");
+    impl_->mistakes.merge(row.impl_->mistakes);
+  }
 }
 
 Result<void> ConfigReader::finish() {

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -36,6 +38,15 @@ class ConfigReader {
   /// A list of at most `most` texts.
   void read(std::string_view key, std::vector<std::string>& values, std::size_t most);
 
+  /// A table of texts; at most `most`.
+  void read(std::string_view key, std::vector<std::pair<std::string, std::string>>& values,
+            std::size_t most);
+
+  /// Each table of a list such as [[rules]], at most `most`: `read_row` reads its keys, and its
+  /// mistakes are told as "rules[0].when".
+  void read_tables(std::string_view key, std::size_t most,
+                   const std::function<void(ConfigReader& row)>& read_row);
+
   /// A text that `parse`, which gives a Result<T>, turns into a value.
   template <class T, class Parse>
   void read_as(std::string_view key, T& value, Parse parse) {
@@ -57,6 +68,7 @@ class ConfigReader {
 
  private:
   struct Impl;
+  explicit ConfigReader(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -7,9 +7,9 @@
 #include "apps/exit_codes.h"
 #include "apps/history_door.h"
 #include "apps/output.h"
+#include "base/json_writer.h"
 #include "base/private_file.h"
 #include "store/maintenance.h"
-#include "views/json_writer.h"
 
 namespace gpuvigil {
 namespace {

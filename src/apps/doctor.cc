@@ -11,9 +11,9 @@
 #include "apps/exit_codes.h"
 #include "apps/output.h"
 #include "apps/verbs.h"
+#include "base/json_writer.h"
 #include "base/text.h"
 #include "base/version.h"
-#include "views/json_writer.h"
 
 namespace gpuvigil {
 namespace {

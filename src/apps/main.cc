@@ -27,6 +27,7 @@ struct CommandLine {
   ReportOptions report;
   ListOptions status;
   ListOptions alerts;
+  AlertOptions alert;
   ListOptions ps;
   ListOptions ls;
   ListOptions events;
@@ -156,6 +157,53 @@ void add_report(CommandLine& line) {
   verb->callback([&line] { line.run = [&line] { return run_report(line.report); }; });
 }
 
+/// What is done about alerts: `gpuvigil alerts ack`, `silence`, `rules`, `channels`.
+void add_alert_verbs(CommandLine& line, CLI::App& alerts) {
+  AlertOptions& o = line.alert;
+  const auto add = [&line](CLI::App& parent, const char* name, const char* help,
+                           int (*action)(const AlertOptions&)) {
+    CLI::App* made = parent.add_subcommand(name, help);
+    made->callback([&line, action] { line.run = [&line, action] { return action(line.alert); }; });
+    return made;
+  };
+  CLI::App* ack = add(alerts, "ack", "Tell that somebody sees to an alert", run_alerts_ack);
+  add_client(*ack, o.client);
+  ack->add_option("id", o.id, "As gpuvigil alerts --json shows it")->required();
+  CLI::App* silence = add(alerts, "silence", "Let matching alerts call nobody", run_alerts_silence);
+  add_client(*silence, o.client);
+  silence->add_option("matchers", o.matchers, "LABEL=GLOB or LABEL!=GLOB; all must match")
+      ->required();
+  silence->add_option("--for", o.span, "For how long: 30m, 2h, 7d")->required();
+  silence->add_option("--comment", o.comment, "Why");
+  CLI::App* unsilence = add(alerts, "unsilence", "End a silence", run_alerts_unsilence);
+  add_client(*unsilence, o.client);
+  unsilence->add_option("id", o.id, "As gpuvigil alerts silences shows it")->required();
+  add_client(*add(alerts, "silences", "The silences there are", run_alerts_silences), o.client);
+
+  CLI::App* rules = alerts.add_subcommand("rules", "When alerts are raised");
+  rules->require_subcommand(1);
+  add_client(*add(*rules, "list", "The rules of a server", run_rules_list), o.client);
+  CLI::App* lint = add(*rules, "lint", "Report every mistake of a file's rules", run_rules_lint);
+  lint->add_option("file", o.file, "Configuration file (TOML)")->required();
+  CLI::App* test =
+      add(*rules, "test", "Tell what a file's rules would have raised", run_rules_test);
+  test->add_option("file", o.file, "Configuration file (TOML)")->required();
+  add_server(*test, o.client);
+  CLI::Option* since = test->add_option(
+      "--since", o.since, "In a server's history since a time, or for a span such as 6h");
+  since->capture_default_str();
+  test->add_option("--trace", o.traces, "In this recording instead")
+      ->type_name("FILE")
+      ->excludes(since);
+
+  CLI::App* channels = alerts.add_subcommand("channels", "Where people are told");
+  channels->require_subcommand(1);
+  add_client(*add(*channels, "list", "The channels of a server", run_channels_list), o.client);
+  CLI::App* try_one = add(*channels, "test", "Send a test through a channel", run_channels_test);
+  add_client(*try_one, o.client);
+  try_one->add_option("name", o.id, "Its name")->required();
+}
+
 void add_lists(CommandLine& line) {
   CLI::App* status = line.app.add_subcommand("status", "Devices and what they do");
   add_client(*status, line.status.client);
@@ -170,7 +218,12 @@ void add_lists(CommandLine& line) {
   pass_on(*alerts, parameters, "--device", "device", "Index, UUID or PCI bus id; repeatable");
   pass_on(*alerts, parameters, "--since", "since", "A time, or a span such as 15m");
   pass_on(*alerts, parameters, "-n,--limit", "limit", "At most that many, 1 to 1000");
-  alerts->callback([&line] { line.run = [&line] { return run_alerts(line.alerts); }; });
+  alerts->callback([&line, alerts] {
+    if (alerts->get_subcommands().empty()) {
+      line.run = [&line] { return run_alerts(line.alerts); };
+    }
+  });
+  add_alert_verbs(line, *alerts);
 }
 
 /// A verb that asks one route and shows the answer.

@@ -39,6 +39,18 @@ struct ListOptions {
   ApiParameters parameters;
 };
 
+/// `gpuvigil alerts ...`, its list aside.
+struct AlertOptions {
+  ClientOptions client;
+  std::string id;                     ///< Of an alert, a silence, or the name of a channel.
+  std::vector<std::string> matchers;  ///< "rule=xid*".
+  std::string span;                   ///< "2h".
+  std::string comment;
+  std::string file;                 ///< Configuration with the rules to look at.
+  std::vector<std::string> traces;  ///< Recordings to try them on; none: a server's history,
+  std::string since = "1h";         ///< from then on.
+};
+
 struct RunOptions {
   std::vector<std::string> command;
   ApiParameters parameters;  ///< Of the table: sort_by, limit and their like.

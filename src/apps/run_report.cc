@@ -7,10 +7,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/json_writer.h"
 #include "base/text.h"
 #include "views/human.h"
 #include "views/json_views.h"
-#include "views/json_writer.h"
 #include "views/summary.h"
 #include "views/text_table.h"
 

@@ -45,13 +45,15 @@ std::string no_device_reason() {
   return reason;
 }
 
-/// Blocks the signals that end the program in every thread to come, so that main can wait for them.
+/// Blocks the signals that end the program, and the one that asks it to read its configuration
+/// again, in every thread to come, so that main can wait for them.
 class EndSignals {
  public:
   EndSignals() {
     sigemptyset(&set_);
     sigaddset(&set_, SIGTERM);
     sigaddset(&set_, SIGINT);
+    sigaddset(&set_, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set_, nullptr);
     // A shell that started us in the background may have had SIGINT ignored.
     std::signal(SIGINT, SIG_DFL);
@@ -133,7 +135,7 @@ EngineOptions engine_options(const Config& config) {
   options.frame_period = config.frames.period;
   options.limits.table.max_kernels = config.limits.kernels;
   options.limits.table.max_series = config.limits.series;
-  options.alerts = config.alerts;
+  options.alerts = config.alerts.builtin;
   options.no_device_reason = no_device_reason();
   return options;
 }
@@ -206,9 +208,28 @@ ServiceNotifier service_manager() {
   return {};
 }
 
+/// Reads the configuration again. What it says of alerts holds from then on; the rest needs a
+/// restart. With a mistake in it, nothing changes.
+void reload(const std::string& path, AlertDesk& desk) {
+  auto config = load_config(path);
+  if (!config) {
+    log(LogLevel::kError, "config.not_reloaded", {kv("why", config.error().message)});
+    return;
+  }
+  const bool posted = desk.post([&desk, alerts = std::move(config->alerts)] {
+    const auto done = desk.configure(alerts);
+    if (done) {
+      log(LogLevel::kInfo, "config.reloaded", {kv("rules", desk.rules().size())});
+    } else {
+      log(LogLevel::kError, "config.not_reloaded", {kv("why", done.error().message)});
+    }
+  });
+  if (!posted) log(LogLevel::kError, "config.not_reloaded", {kv("why", "too busy; try again")});
+}
+
 /// Until a signal ends the program (its number is returned): the log's and the watchdog's due.
 int attend(EndSignals& signals, ServiceNotifier& manager, Engine& engine, LiveServer& server,
-           Exports* exports, const Clock& clock) {
+           Exports* exports, const Clock& clock, const std::function<void()>& hang_up) {
   std::optional<Watchdog> watchdog;
   if (manager.watchdog() > Duration::zero()) {
     watchdog.emplace(
@@ -221,7 +242,10 @@ int attend(EndSignals& signals, ServiceNotifier& manager, Engine& engine, LiveSe
   }
   const Duration period = watchdog ? watchdog->period() : std::chrono::seconds(1);
   while (true) {
-    if (const auto signal = signals.wait(period)) return *signal;
+    if (const auto signal = signals.wait(period)) {
+      if (*signal != SIGHUP) return *signal;
+      hang_up();
+    }
     program_log().tick();
     if (exports != nullptr) exports->tell_changes();
     if (!watchdog) continue;
@@ -254,6 +278,22 @@ void keep_history(HistoryStore& store, Engine& engine) {
   engine.add_listener([&store](const auto& frame, std::span<const Alert> changes) {
     store.append(*frame, changes);
   });
+}
+
+/// What is known of alerts of a simulated machine says nothing of the real one.
+std::string alert_file(const std::string& directory, WatchedMachine machine) {
+  if (directory.empty()) return {};
+  return directory + (machine == WatchedMachine::kReal ? "/alerts.json" : "/alerts-simulated.json");
+}
+
+/// What follows from the configuration; the rest is up to who starts the server.
+LiveServerOptions live_options(const Config& config, const ListenAddress& listen, double speed) {
+  LiveServerOptions options;
+  options.http = server_options(config, listen);
+  options.access = access_options(config);
+  options.metrics = metrics_options(config.metrics);
+  options.frame_period = real_period(config, speed);
+  return options;
 }
 
 /// Starts the parts of a server one after the other; they end in the reverse order.
@@ -289,27 +329,31 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
   }
 
   if (history.store) keep_history(*history.store, engine);
-  engine.start();
-
   auto tokens = prepare_tokens(config.server);
   if (!tokens) {
     complain(tokens.error());
     return kExitNoPlace;
   }
+  auto desk = AlertDesk::open(engine, config.alerts,
+                              {.state_file = alert_file(tokens->directory, machine),
+                               .keep_living = !replays,
+                               .sender = {}});
+  if (!desk) return complain(desk.error());
+
+  engine.start();
+  (*desk)->start();
   const double speed = replays ? options.speed : 1.0;
   auto exports = open_exports(engine, config, tokens->directory, speed, *real_time);
   if (!exports) return complain(exports.error());
-  const auto server = LiveServer::start(
-      engine, {.http = server_options(config, *listen),
-               .access = access_options(config),
-               .state_directory = tokens->directory,
-               .frame_period = real_period(config, speed),
-               .history = door_to(history),
-               .tracer = *door ? &(*door)->tracer() : nullptr,
-               .metrics = metrics_options(config.metrics),
-               .export_stats = [all = exports->get()] {
-                 return all == nullptr ? std::vector<ExportStats>() : all->stats();
-               }});
+  LiveServerOptions serving = live_options(config, *listen, speed);
+  serving.state_directory = tokens->directory;
+  serving.history = door_to(history);
+  serving.tracer = *door ? &(*door)->tracer() : nullptr;
+  serving.desk = desk->get();
+  serving.export_stats = [all = exports->get()] {
+    return all == nullptr ? std::vector<ExportStats>() : all->stats();
+  };
+  const auto server = LiveServer::start(engine, serving);
   if (!server) return complain_of_place(server.error());
   log(LogLevel::kInfo, "server.listening",
       {kv("url", (*server)->url() + "/"), kv("source", feeds->what)});
@@ -318,10 +362,12 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
   ServiceNotifier manager = service_manager();
   manager.send(fmt::format("READY=1\nSTATUS=Serving {} from {}", (*server)->url(), feeds->what));
 
-  const int signal = attend(signals, manager, engine, **server, exports->get(), *real_time);
+  const int signal = attend(signals, manager, engine, **server, exports->get(), *real_time,
+                            [&] { reload(options.config, **desk); });
   log(LogLevel::kInfo, "server.stopping", {kv("signal", signal)});
   manager.send("STOPPING=1\nSTATUS=Finishing what is in flight");
   (*server)->stop(config.server.drain);
+  (*desk)->stop();
   log(LogLevel::kInfo, "server.stopped");
   program_log().finish();
   return kExitOk;

@@ -11,7 +11,7 @@
 #include "apps/verbs.h"
 #include "auth/token_file.h"
 #include "base/clock.h"
-#include "views/json_writer.h"
+#include "base/json_writer.h"
 
 namespace gpuvigil {
 namespace {

@@ -69,7 +69,7 @@ int run_trace(const TraceOptions& options) {
   std::string body =
       fmt::format(R"({{"pid":{},"duration_ms":{})", options.pid, milliseconds(*duration));
   if (options.max_events) body += fmt::format(R"(,"max_events":{})", *options.max_events);
-  const auto answer = post(options.client, kPath, body + "}", *duration + kPatience);
+  const auto answer = change(options.client, "POST", kPath, body + "}", *duration + kPatience);
   if (!answer) return complain(answer.error());
   if (to_stdout) {
     const auto done = print(*answer);

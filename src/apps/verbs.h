@@ -19,6 +19,16 @@ namespace gpuvigil {
 [[nodiscard]] int run_program(const RunOptions& options);
 [[nodiscard]] int run_status(const ListOptions& options);
 [[nodiscard]] int run_alerts(const ListOptions& options);
+[[nodiscard]] int run_alerts_ack(const AlertOptions& options);
+[[nodiscard]] int run_alerts_silence(const AlertOptions& options);
+[[nodiscard]] int run_alerts_unsilence(const AlertOptions& options);
+[[nodiscard]] int run_alerts_silences(const AlertOptions& options);
+[[nodiscard]] int run_rules_list(const AlertOptions& options);
+[[nodiscard]] int run_rules_lint(const AlertOptions& options);
+/// Prints what the rules would have raised while a recording was made.
+[[nodiscard]] int run_rules_test(const AlertOptions& options);
+[[nodiscard]] int run_channels_list(const AlertOptions& options);
+[[nodiscard]] int run_channels_test(const AlertOptions& options);
 [[nodiscard]] int run_ps(const ListOptions& options);
 [[nodiscard]] int run_ls(const ListOptions& options);
 [[nodiscard]] int run_events(const ListOptions& options);

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace gpuvigil {
@@ -12,5 +13,8 @@ namespace gpuvigil {
 
 /// The first 64 bits of it, big-endian: sha256_prefix("test") == 0x9f86d081884c7d65.
 [[nodiscard]] std::uint64_t sha256_prefix(std::string_view bytes);
+
+/// HMAC-SHA-256 (RFC 2104) as 64 hex digits.
+[[nodiscard]] std::string hmac_sha256_hex(std::string_view key, std::string_view bytes);
 
 }  // namespace gpuvigil

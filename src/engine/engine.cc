@@ -73,6 +73,7 @@ struct Engine::Impl {
   void publish(std::shared_ptr<const Frame> frame);
   void publish_edge(Timestamp edge);
   void publish_peek();
+  void tell_living(Timestamp at);
   [[nodiscard]] bool peek_wanted() const {
     return !peeks.empty() || !wait_for_publication.empty() || peek_requested;
   }
@@ -98,6 +99,8 @@ struct Engine::Impl {
   Recorder recorder;
   TaskQueue tasks{kMaxTasks};
   Latest<Frame> latest;
+  Latest<std::vector<LivingAlert>> living;
+  std::atomic<double> disk_free{-1};  ///< Percent; below 0: nobody said.
   std::atomic<std::uint64_t> refused{0};
   std::atomic<std::uint64_t> samples_dropped{0};
   std::atomic<bool> peek_requested{false};
@@ -112,6 +115,9 @@ struct Engine::Impl {
   std::shared_ptr<const Frame> before_latest;
   Monitor monitor;
   AlertBook alerts;
+  std::vector<Alert> late_changes;         ///< Of change_alerts(): told with the next edge.
+  std::uint64_t living_told = UINT64_MAX;  ///< AlertBook::changes() of `living`.
+  Timestamp living_at{};
   std::vector<std::unique_ptr<Source>> sources;
   std::unique_ptr<ProcessDirectory> directory;  ///< May be null.
   std::uint64_t processes_unnamed = 0;          ///< Of its dropped(), as far as counted.
@@ -180,6 +186,7 @@ std::shared_ptr<Frame> Engine::Impl::build(Timestamp until, bool is_edge) {
   auto frame = monitor.build(last_until, is_edge);
   frame->seq = seq;
   frame->since = since;
+  if (const double free = disk_free; free >= 0) frame->disk_free = Percent(free);
   const auto infos = directory ? directory->look_up(pids_of(*frame)) : nullptr;
   if (directory) count_unnamed();
   if (directory) frame->holders = directory->holders();
@@ -210,12 +217,23 @@ void Engine::Impl::publish(std::shared_ptr<const Frame> frame) {
 void Engine::Impl::publish_edge(Timestamp edge) {
   ++seq;
   auto frame = build(edge, true);
-  const std::vector<Alert> changes = alerts.update(*frame);
+  std::vector<Alert> changes = std::exchange(late_changes, {});
+  std::ranges::move(alerts.update(*frame), std::back_inserter(changes));
   alerts.write_to(*frame);
+  // How long something has been seen to hold grows without a change; a restart may cost that much.
+  if (alerts.changes() != living_told || edge - living_at > std::chrono::seconds(10)) {
+    tell_living(edge);
+  }
   const std::shared_ptr<const Frame> published = std::move(frame);
   publish(published);
   tell(watch.look(published->backends, edge));
   for (const auto& [id, listener] : listeners) listener(published, changes);
+}
+
+void Engine::Impl::tell_living(Timestamp at) {
+  living.set(std::make_shared<const std::vector<LivingAlert>>(alerts.living()));
+  living_told = alerts.changes();
+  living_at = at;
 }
 
 void Engine::Impl::publish_peek() {
@@ -404,6 +422,24 @@ bool Engine::submit(Submission submission, std::function<void()> visible) {
     impl_->desk.book(*what, impl_->monitor);
     impl_->wait_for_publication.push_back(visible);
   });
+}
+
+bool Engine::change_alerts(AlertChange change, std::function<void()> visible) {
+  return impl_->tasks.post([this, change = std::move(change), visible = std::move(visible)] {
+    std::ranges::move(change(impl_->alerts, impl_->last_until),
+                      std::back_inserter(impl_->late_changes));
+    // At once: who is told that it is done must find it there, and not at the next edge.
+    impl_->tell_living(impl_->last_until);
+    impl_->wait_for_publication.push_back(visible);
+  });
+}
+
+std::shared_ptr<const std::vector<LivingAlert>> Engine::living_alerts() const {
+  return impl_->living.get();
+}
+
+void Engine::set_disk_free(Percent free) {
+  impl_->disk_free = free.count();
 }
 
 void Engine::count_refused() {

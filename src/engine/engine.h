@@ -22,7 +22,7 @@ namespace gpuvigil {
 struct EngineOptions {
   Duration frame_period = std::chrono::seconds(1);  ///< 100 ms to 10 s, on the timeline.
   MonitorLimits limits;
-  AlertSettings alerts;
+  AlertSettings alerts;          ///< Of the built-in rules, until change_alerts() says otherwise.
   std::string no_device_reason;  ///< Shown while there is no device.
 };
 
@@ -116,6 +116,18 @@ class Engine {
   /// the newest frame shows all of it; never when the engine ends before. False, and nothing is
   /// booked, when 4096 other things wait for the engine already.
   [[nodiscard]] bool submit(Submission submission, std::function<void()> visible);
+
+  /// Changes what alerts there are, on the engine's thread; what `change` returns is told with the
+  /// next edge. `visible` is called there once the newest frame shows it; both never, when the
+  /// engine ends before. False, and nothing happens, when 4096 other things wait already.
+  using AlertChange = std::function<std::vector<Alert>(AlertBook& book, Timestamp now)>;
+  [[nodiscard]] bool change_alerts(AlertChange change, std::function<void()> visible = [] {});
+
+  /// What lives now of all alerts, to outlast a restart; of the last edge. Null before the first.
+  [[nodiscard]] std::shared_ptr<const std::vector<LivingAlert>> living_alerts() const;
+
+  /// Tells how much room is left where state is kept, in percent; frames show it from now on.
+  void set_disk_free(Percent free);
 
   /// Counts a recording call that was refused for its arguments.
   void count_refused();

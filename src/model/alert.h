@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "model/rule_text.h"
 
 namespace gpuvigil {
 
@@ -41,9 +42,16 @@ struct Alert {
   std::string metric;  ///< A name of history and rules: "memory_usage".
   double value = 0;    ///< The worst while it fired, in the metric's unit.
   double threshold = 0;
-  std::uint32_t device = 0;  ///< Index, for display.
-  std::string uuid;
+  std::uint32_t device = 0;  ///< Index, for display; of no meaning without a UUID.
+  std::string uuid;          ///< Empty: it is about the whole machine.
   bool acknowledged = false;
+  std::string kernel = {};           ///< As recorded; empty: it is about no kernel.
+  std::string acknowledged_by = {};  ///< The name of a token, or "local".
+  Labels labels = {};                ///< Of its rule.
+  std::string runbook = {};          ///< Empty: none.
+  bool notify = false;               ///< Its rule calls people.
+  bool silenced = false;             ///< A silence keeps it from calling them.
+  bool inhibited = false;            ///< Another alert that fires explains it.
 };
 
 }  // namespace gpuvigil

@@ -107,7 +107,9 @@ struct Frame {
   LossCounters losses;
   MemoryReuse memory_reuse;
   std::vector<BackendStatus> backends;  ///< Of all sources; bounded by those of the build.
-  std::string no_device_reason;         ///< With no device: how to get one.
+  /// Room that is left where history and the state of alerts are kept.
+  Reading<Percent> disk_free = missing(Missing::kNotSampled);
+  std::string no_device_reason;  ///< With no device: how to get one.
 
   static constexpr std::size_t kMaxRecent = 1024;
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "net/client_socket.h"
 #include "net/http_client.h"

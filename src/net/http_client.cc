@@ -8,35 +8,25 @@
 
 namespace gpuvigil {
 
-namespace {
+Result<ClientResponse> http_get(std::string_view url, const HttpClientOptions& options) {
+  return http_send("GET", url, {}, options);
+}
 
-Result<ClientResponse> ask(std::string_view method, std::string_view url, HttpHeaders headers,
-                           std::string_view body, const HttpClientOptions& options) {
+Result<ClientResponse> http_send(std::string_view method, std::string_view url,
+                                 std::string_view json, const HttpClientOptions& options) {
   const Deadline deadline(options.timeout);
   GPUVIGIL_TRY(const HttpUrl parsed, parse_url(url));
-  headers.emplace_back("Connection", "close");
+  HttpHeaders headers = {{"Connection", "close"}};
+  if (!json.empty()) headers.emplace_back("Content-Type", "application/json");
+  if (method != "GET") headers.emplace_back("Content-Length", fmt::to_string(json.size()));
   headers.insert(headers.end(), options.headers.begin(), options.headers.end());
   GPUVIGIL_TRY(std::string request, format_request(method, parsed, headers));
-  request += body;
+  request += json;
   GPUVIGIL_TRY(ClientSocket socket, ClientSocket::connect(parsed, options.ca_file, deadline));
   GPUVIGIL_CHECK(socket.send(request, deadline));
   ResponseParser parser(kMaxClientHeader, kMaxClientBody);
   GPUVIGIL_CHECK(receive_response(socket, parser, deadline));
   return std::move(parser.response());
-}
-
-}  // namespace
-
-Result<ClientResponse> http_get(std::string_view url, const HttpClientOptions& options) {
-  return ask("GET", url, {}, {}, options);
-}
-
-Result<ClientResponse> http_post(std::string_view url, std::string_view json,
-                                 const HttpClientOptions& options) {
-  return ask(
-      "POST", url,
-      {{"Content-Type", "application/json"}, {"Content-Length", fmt::to_string(json.size())}}, json,
-      options);
 }
 
 }  // namespace gpuvigil

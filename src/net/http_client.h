@@ -32,8 +32,9 @@ struct HttpClientOptions {
 [[nodiscard]] Result<ClientResponse> http_get(std::string_view url,
                                               const HttpClientOptions& options = {});
 
-/// The same for a POST of a JSON text.
-[[nodiscard]] Result<ClientResponse> http_post(std::string_view url, std::string_view json,
+/// The same with another method, a literal, and a body of JSON; an empty body is none.
+[[nodiscard]] Result<ClientResponse> http_send(std::string_view method, std::string_view url,
+                                               std::string_view json,
                                                const HttpClientOptions& options = {});
 
 }  // namespace gpuvigil

@@ -59,7 +59,8 @@ TEST(HttpUrl, IsTakenApartOrRefused) {
 
 TEST(HttpPost, SendsItsBody) {
   const TestServer server;
-  const auto response = http_post(url_of(server, "/echo?n=1"), R"({"a":1})", client_options());
+  const auto response =
+      http_send("POST", url_of(server, "/echo?n=1"), R"({"a":1})", client_options());
   ASSERT_TRUE(response) << response.error().message;
   EXPECT_EQ(response->status, 200U);
   EXPECT_EQ(response->body,

@@ -9,8 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "base/json_writer.h"
 #include "base/version.h"
-#include "views/json_writer.h"
 
 namespace gpuvigil {
 namespace {

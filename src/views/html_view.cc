@@ -226,7 +226,7 @@ void add_alerts(Page& page, const Frame& frame) {
   for (const Alert* alert : alerts) {
     page.tag(fmt::format("<tr><td class=\"text {0}\">{0}</td>", to_string(alert->severity)));
     page.text_cell(human_timestamp(alert->began));
-    page.cell(fmt::format("{}", alert->device));
+    page.cell(alert->uuid.empty() ? "" : fmt::format("{}", alert->device));
     page.text_cell(alert->message);
     page.cell(fmt::format("{:.4g}", alert->value));
     page.cell(fmt::format("{:.4g}", alert->threshold));

@@ -3,9 +3,9 @@
 
 #include <string_view>
 
+#include "base/json_writer.h"
 #include "model/frame.h"
 #include "model/kernel_query.h"
-#include "views/json_writer.h"
 #include "views/summary.h"
 
 /// Objects that stand in more than one answer.
@@ -39,8 +39,6 @@ void write_kernel_fields(JsonWriter& json, const KernelStats& stats);
 void write_losses(JsonWriter& json, const LossCounters& losses);
 
 void write_window(JsonWriter& json, const CoveredWindow& window);
-
-void write_alert(JsonWriter& json, const Alert& alert);
 
 /// A number of a device that may not be there.
 void write_percent(JsonWriter& json, const Reading<Percent>& reading);

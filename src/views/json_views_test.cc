@@ -242,7 +242,15 @@ TEST(AlertsJson, IsWhatTheContractSays) {
             R"("message":"GPU 0 utilization above 90% for 30 seconds",)"
             R"("timestamp":"2026-01-02T03:02:50.678Z","resolved_at":null,)"
             R"("metric":"gpu_utilization","value":92.3,"threshold":90,"device":0,)"
-            R"("uuid":"GPU-0","acknowledged":false}],"active_alerts":2,"total_alerts_today":7})");
+            R"("uuid":"GPU-0","acknowledged":false,"acknowledged_by":null,"kernel":null,)"
+            R"("labels":{},"runbook":null,"notify":false,"silenced":false,"inhibited":false}],)"
+            R"("active_alerts":2,"total_alerts_today":7})");
+  frame.alerts[0].uuid.clear();
+  frame.alerts[0].labels = {{"team", "a\"b"}};
+  const Parsed of_machine(alert_json(frame.alerts[0]));
+  EXPECT_TRUE(of_machine.root["alert"]["device"].is_null());
+  EXPECT_TRUE(of_machine.root["alert"]["uuid"].is_null());
+  EXPECT_EQ(text_of(of_machine.root["alert"]["labels"]["team"]), "a\"b");
   const Parsed resolved(alert_json(frame.alerts[2]));
   EXPECT_EQ(text_of(resolved.root["type"]), "alert");
   EXPECT_EQ(text_of(resolved.root["alert"]["resolved_at"]), "2026-01-02T03:04:05.678Z");

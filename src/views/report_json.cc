@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string>
 
+#include "model/alert_json.h"
 #include "model/alert_query.h"
 #include "views/json_parts.h"
 #include "views/json_views.h"
@@ -95,41 +96,6 @@ void write_report(JsonWriter& json, const Frame& frame, const KernelList& top) {
 }
 
 }  // namespace
-
-void write_alert(JsonWriter& json, const Alert& alert) {
-  json.begin_object();
-  json.key("id");
-  json.string(alert.id);
-  json.key("rule");
-  json.string(alert.rule);
-  json.key("severity");
-  json.string(to_string(alert.severity));
-  json.key("state");
-  json.string(to_string(alert.state));
-  json.key("message");
-  json.string(alert.message);
-  json.key("timestamp");
-  json.timestamp(alert.began);
-  json.key("resolved_at");
-  if (alert.resolved_at) {
-    json.timestamp(*alert.resolved_at);
-  } else {
-    json.null();
-  }
-  json.key("metric");
-  json.string(alert.metric);
-  json.key("value");
-  json.decimal(alert.value, kSensorPlaces);
-  json.key("threshold");
-  json.decimal(alert.threshold, kSensorPlaces);
-  json.key("device");
-  json.number(alert.device);
-  json.key("uuid");
-  json.string(alert.uuid);
-  json.key("acknowledged");
-  json.boolean(alert.acknowledged);
-  json.end_object();
-}
 
 }  // namespace detail
 

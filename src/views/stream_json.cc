@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "model/alert_json.h"
 #include "views/json_parts.h"
 #include "views/json_views.h"
 

@@ -169,7 +169,8 @@ void append_alerts(std::string& out, std::span<const Alert* const> alerts) {
                    {.title = "WORST"}});
   for (const Alert* alert : alerts) {
     table.add_row({std::string(to_string(alert->severity)), std::string(to_string(alert->state)),
-                   human_timestamp(alert->began), fmt::format("{}", alert->device),
+                   human_timestamp(alert->began),
+                   alert->uuid.empty() ? "-" : fmt::format("{}", alert->device),
                    clean_text(alert->message), fmt::format("{:.4g}", alert->value)});
   }
   table.append_to(out);

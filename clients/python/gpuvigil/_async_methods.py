@@ -362,6 +362,103 @@ class AsyncMethods:
             },
         ))
 
+    async def ack_alert(self, id: str) -> None:
+        """Somebody sees to an alert.
+
+        Nobody is called for it again. The answer comes when it is visible and kept.
+
+        `id`: Of the alert.
+
+        POST /api/v1/gpu/alerts/{id}/ack. Scope: write.
+        """
+        await self._call(op.ACK_ALERT, path={"id": id})
+
+    async def rules(self) -> types.Rules:
+        """When alerts are raised.
+
+        GET /api/v1/gpu/rules. Scope: read.
+        """
+        return cast(types.Rules, await self._call(op.GET_RULES))
+
+    async def put_rule(self, body: types.RuleText) -> types.Rule:
+        """Make or change a rule.
+
+        One of that name that the API made is replaced. Rules of the build and of the configuration
+        file are changed there.
+
+        POST /api/v1/gpu/rules. Scope: write.
+        """
+        return cast(types.Rule, await self._call(op.PUT_RULE, body=body))
+
+    async def delete_rule(self, id: str) -> None:
+        """End a rule that the API made.
+
+        `id`: Its name.
+
+        DELETE /api/v1/gpu/rules/{id}. Scope: write.
+        """
+        await self._call(op.DELETE_RULE, path={"id": id})
+
+    async def silences(self) -> types.Silences:
+        """What calls nobody for a time.
+
+        GET /api/v1/gpu/silences. Scope: read.
+        """
+        return cast(types.Silences, await self._call(op.GET_SILENCES))
+
+    async def add_silence(self, body: types.SilenceText) -> types.Silence:
+        """Silence alerts.
+
+        POST /api/v1/gpu/silences. Scope: write.
+        """
+        return cast(types.Silence, await self._call(op.ADD_SILENCE, body=body))
+
+    async def delete_silence(self, id: str) -> None:
+        """End a silence.
+
+        `id`: Of the silence.
+
+        DELETE /api/v1/gpu/silences/{id}. Scope: write.
+        """
+        await self._call(op.DELETE_SILENCE, path={"id": id})
+
+    async def channels(self) -> types.Channels:
+        """Where people are told.
+
+        GET /api/v1/gpu/channels. Scope: admin.
+        """
+        return cast(types.Channels, await self._call(op.GET_CHANNELS))
+
+    async def put_channel(self, body: types.ChannelText) -> types.Channel:
+        """Make or change a channel.
+
+        One of that name that the API made is replaced. A command can only be set in the
+        configuration file.
+
+        POST /api/v1/gpu/channels. Scope: admin.
+        """
+        return cast(types.Channel, await self._call(op.PUT_CHANNEL, body=body))
+
+    async def delete_channel(self, id: str) -> None:
+        """End a channel that the API made.
+
+        `id`: Its name.
+
+        DELETE /api/v1/gpu/channels/{id}. Scope: admin.
+        """
+        await self._call(op.DELETE_CHANNEL, path={"id": id})
+
+    async def test_channel(self, id: str) -> None:
+        """Send a test through a channel.
+
+        The answer comes when the receiver has taken it.
+
+        `id`: Its name.
+
+        POST /api/v1/gpu/channels/{id}/test. Scope: admin.
+        """
+        await self._call(op.TEST_CHANNEL, path={"id": id})
+
     @overload
     async def report(self, *, format: Literal["json"] = "json") -> types.Report:
         ...

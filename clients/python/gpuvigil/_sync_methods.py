@@ -362,6 +362,103 @@ class SyncMethods:
             },
         ))
 
+    def ack_alert(self, id: str) -> None:
+        """Somebody sees to an alert.
+
+        Nobody is called for it again. The answer comes when it is visible and kept.
+
+        `id`: Of the alert.
+
+        POST /api/v1/gpu/alerts/{id}/ack. Scope: write.
+        """
+        self._call(op.ACK_ALERT, path={"id": id})
+
+    def rules(self) -> types.Rules:
+        """When alerts are raised.
+
+        GET /api/v1/gpu/rules. Scope: read.
+        """
+        return cast(types.Rules, self._call(op.GET_RULES))
+
+    def put_rule(self, body: types.RuleText) -> types.Rule:
+        """Make or change a rule.
+
+        One of that name that the API made is replaced. Rules of the build and of the configuration
+        file are changed there.
+
+        POST /api/v1/gpu/rules. Scope: write.
+        """
+        return cast(types.Rule, self._call(op.PUT_RULE, body=body))
+
+    def delete_rule(self, id: str) -> None:
+        """End a rule that the API made.
+
+        `id`: Its name.
+
+        DELETE /api/v1/gpu/rules/{id}. Scope: write.
+        """
+        self._call(op.DELETE_RULE, path={"id": id})
+
+    def silences(self) -> types.Silences:
+        """What calls nobody for a time.
+
+        GET /api/v1/gpu/silences. Scope: read.
+        """
+        return cast(types.Silences, self._call(op.GET_SILENCES))
+
+    def add_silence(self, body: types.SilenceText) -> types.Silence:
+        """Silence alerts.
+
+        POST /api/v1/gpu/silences. Scope: write.
+        """
+        return cast(types.Silence, self._call(op.ADD_SILENCE, body=body))
+
+    def delete_silence(self, id: str) -> None:
+        """End a silence.
+
+        `id`: Of the silence.
+
+        DELETE /api/v1/gpu/silences/{id}. Scope: write.
+        """
+        self._call(op.DELETE_SILENCE, path={"id": id})
+
+    def channels(self) -> types.Channels:
+        """Where people are told.
+
+        GET /api/v1/gpu/channels. Scope: admin.
+        """
+        return cast(types.Channels, self._call(op.GET_CHANNELS))
+
+    def put_channel(self, body: types.ChannelText) -> types.Channel:
+        """Make or change a channel.
+
+        One of that name that the API made is replaced. A command can only be set in the
+        configuration file.
+
+        POST /api/v1/gpu/channels. Scope: admin.
+        """
+        return cast(types.Channel, self._call(op.PUT_CHANNEL, body=body))
+
+    def delete_channel(self, id: str) -> None:
+        """End a channel that the API made.
+
+        `id`: Its name.
+
+        DELETE /api/v1/gpu/channels/{id}. Scope: admin.
+        """
+        self._call(op.DELETE_CHANNEL, path={"id": id})
+
+    def test_channel(self, id: str) -> None:
+        """Send a test through a channel.
+
+        The answer comes when the receiver has taken it.
+
+        `id`: Its name.
+
+        POST /api/v1/gpu/channels/{id}/test. Scope: admin.
+        """
+        self._call(op.TEST_CHANNEL, path={"id": id})
+
     @overload
     def report(self, *, format: Literal["json"] = "json") -> types.Report:
         ...

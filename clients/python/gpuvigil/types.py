@@ -1034,9 +1034,126 @@ class Alert(TypedDict):
     #: The worst while it fired.
     value: float
     threshold: float
-    device: int
-    uuid: str
+    #: null: it is about the whole machine.
+    device: Optional[int]
+    uuid: Optional[str]
     acknowledged: bool
+    #: The name of a token
+    acknowledged_by: Optional[str]
+    #: null: it is about no kernel.
+    kernel: Optional[str]
+    labels: dict[str, str]
+    runbook: Optional[str]
+    #: Its rule calls people.
+    notify: bool
+    #: A silence keeps it from calling them.
+    silenced: bool
+    #: Another alert that fires explains it.
+    inhibited: bool
+
+
+class _RuleTextRequired(TypedDict):
+    name: str
+    #: A condition, such as `p95 of kernel "gemm*" above 2 ms for 5 min`.
+    when: str
+
+
+class RuleText(_RuleTextRequired, total=False):
+    #: How long it must be over before the alert resolves: 30s.
+    keep: str
+    severity: Literal["warning", "critical"]
+    summary: str
+    runbook: str
+    labels: dict[str, str]
+    #: It calls people.
+    notify: bool
+
+
+class Rule(TypedDict):
+    name: str
+    origin: Literal["built-in", "file", "api"]
+    when: str
+    keep: Optional[str]
+    severity: Literal["warning", "critical"]
+    summary: Optional[str]
+    runbook: Optional[str]
+    labels: dict[str, str]
+    notify: bool
+    pending: int
+    firing: int
+
+
+class Rules(TypedDict):
+    rules: list[Rule]
+
+
+class _SilenceTextRequired(TypedDict):
+    #: All must match: rule=xid*, severity!=critical, or any label.
+    matchers: list[str]
+
+
+class SilenceText(_SilenceTextRequired, total=False):
+    """Give either ends_at or duration."""
+
+    starts_at: Timestamp
+    ends_at: Timestamp
+    #: How long, from starts_at: 30m.
+    duration: str
+    comment: str
+
+
+class Silence(TypedDict):
+    id: str
+    matchers: list[str]
+    starts_at: Timestamp
+    ends_at: Timestamp
+    comment: str
+    created_by: str
+
+
+class Silences(TypedDict):
+    silences: list[Silence]
+
+
+class _ChannelTextRequired(TypedDict):
+    name: str
+    kind: Literal["webhook", "slack", "pagerduty", "alertmanager", "email"]
+
+
+class ChannelText(_ChannelTextRequired, total=False):
+    url: str
+    #: Key of signatures, routing key, bearer token or password.
+    secret: str
+    #: Of e-mail: the address it comes from.
+    sender: str
+    to: list[str]
+    user: str
+    #: Only alerts that match all are told.
+    matchers: list[str]
+    #: Addresses that may be dialled beside public ones.
+    allow: list[Literal["loopback", "private", "link_local"]]
+
+
+class Channel(TypedDict):
+    name: str
+    origin: Literal["file", "api"]
+    kind: Literal["webhook", "slack", "pagerduty", "alertmanager", "email", "command"]
+    #: Scheme, host and port alone: the rest may be a secret.
+    url: Optional[str]
+    sender: Optional[str]
+    to: list[str]
+    matchers: list[str]
+    allow: list[str]
+    queued: int
+    delivered: int
+    retries: int
+    dropped: int
+    #: Of the last try.
+    problem: Optional[str]
+
+
+class Channels(TypedDict):
+    channels: list[Channel]
 
 
 class _AlertsRequired(TypedDict):
@@ -1151,6 +1268,9 @@ __all__ = [
     "Accepted",
     "Alert",
     "Alerts",
+    "Channel",
+    "ChannelText",
+    "Channels",
     "Demo",
     "Device",
     "DeviceDetail",
@@ -1200,9 +1320,15 @@ __all__ = [
     "Report",
     "ReportDevicesItem",
     "ReportSummary",
+    "Rule",
+    "RuleText",
+    "Rules",
     "Sample",
     "Samples",
     "Session",
+    "Silence",
+    "SilenceText",
+    "Silences",
     "Status",
     "StreamMetrics",
     "StreamMetricsDevicesItem",

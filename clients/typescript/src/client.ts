@@ -114,6 +114,30 @@ export class GpuvigilClient {
   trace = (wish: { pid: number } & Partial<Schemas['TraceWish']>, o?: CallOptions) =>
     this.#call('postTraces', { body: wish, extraMs: wish.duration_ms ?? LONGEST_TRACE_MS, ...o });
 
+  /** Somebody sees to an alert: nobody is called for it again. Scope `write`. */
+  ackAlert = (id: string, o?: CallOptions) => this.#call('ackAlert', { path: id, ...o });
+  /** When alerts are raised. */
+  rules = (o?: CallOptions) => this.#call('getRules', { ...o });
+  /** Makes a rule, or replaces one of that name. Scope `write`. */
+  putRule = (rule: Schemas['RuleText'], o?: CallOptions) =>
+    this.#call('putRule', { body: rule, ...o });
+  deleteRule = (name: string, o?: CallOptions) => this.#call('deleteRule', { path: name, ...o });
+  silences = (o?: CallOptions) => this.#call('getSilences', { ...o });
+  /** Nobody is called for what matches, until it ends. Scope `write`. */
+  addSilence = (silence: Schemas['SilenceText'], o?: CallOptions) =>
+    this.#call('addSilence', { body: silence, ...o });
+  deleteSilence = (id: string, o?: CallOptions) =>
+    this.#call('deleteSilence', { path: id, ...o });
+  /** Where people are told. This and what follows of channels: scope `admin`. */
+  channels = (o?: CallOptions) => this.#call('getChannels', { ...o });
+  putChannel = (channel: Schemas['ChannelText'], o?: CallOptions) =>
+    this.#call('putChannel', { body: channel, ...o });
+  deleteChannel = (name: string, o?: CallOptions) =>
+    this.#call('deleteChannel', { path: name, ...o });
+  /** Sends a test; resolves when the receiver has taken it. */
+  testChannel = (name: string, o?: CallOptions) =>
+    this.#call('testChannel', { path: name, ...o });
+
   /** Who asks, and what they may do. */
   session = (o?: CallOptions) => this.#call('getSession', { ...o });
   /** Trades a token for a session of this browser. */

@@ -24,7 +24,7 @@ export function Alerts(): React.JSX.Element {
   const severity = query.get('severity');
   const rows = (polled.data?.alerts ?? []).filter((alert) =>
     (severity !== 'critical' || alert.severity === 'critical') &&
-    (view.devices === null || alert.device !== null && view.devices.includes(alert.device)));
+    (view.devices === null || alert.device === null || view.devices.includes(alert.device)));
   return (
     <>
       <h1>Alerts</h1>
@@ -87,10 +87,10 @@ function Row({ alert }: { alert: Alert }): React.JSX.Element {
         <p><b>{visible(alert.message)}</b></p>
         <p className="soft">{words(alert.metric)}: worst {Number(alert.value.toPrecision(5))}, threshold{' '}
           {alert.threshold}. Rule <span className="mono">{visible(alert.rule)}</span>
-          {alert.acknowledged && ', acknowledged'}.</p>
+          {alert.acknowledged && ', acknowledged'}{alert.silenced && ', silenced'}.</p>
         {alert.state === 'firing' && <div className="line"><AlertActions alert={alert} /></div>}
       </div>
-      {alert.device === null ? <span className="soft">machine</span>
+      {alert.device === null ? <span className="soft">The machine</span>
         : <Link to={pageAddress(`/devices/${alert.device}`, query)}>GPU {alert.device}</Link>}
       <time dateTime={alert.timestamp} className="soft">{moment(began)}
         <small>{ended === null ? `for ${span((Date.now() - began) / 1000)}`

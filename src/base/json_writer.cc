@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "views/json_writer.h"
+#include "base/json_writer.h"
 
 #include <algorithm>
 #include <bit>
