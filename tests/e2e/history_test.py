@@ -196,6 +196,23 @@ class HistoryTest(unittest.TestCase):
             self.assertEqual(server.get("/readyz")[2].split(":")[0], "degraded")
         self.assertEqual(theirs.stat().st_size, 0)
 
+    def test_a_file_system_that_cannot_be_written_ends_nothing(self):
+        place = self.folder / "readonly"
+        place.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", "size=16m,ro", "tmpfs", str(place)]
+        if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+            print("SKIPPED: a tmpfs cannot be mounted here; a read-only place was NOT tested",
+                  file=sys.stderr)
+            self.skipTest("needs root and tmpfs")
+        try:
+            with Server("--demo", "--db", str(place / "history.db")) as server:
+                self.assertFalse(status(server)["recording"])
+                self.assertNotEqual(status(server)["problem"], "")
+                self.assertEqual(server.get("/readyz")[2].split(":")[0], "degraded")
+                self.assertEqual(server.get("/api/v1/gpu/alerts")[0], 200)
+        finally:
+            subprocess.run(["umount", "-l", str(place)], check=False)
+
     def test_a_folder_that_goes_while_it_runs_ends_nothing(self):
         place = self.folder / "goes"
         place.mkdir()
