@@ -185,6 +185,45 @@ class HistoryTest(unittest.TestCase):
             self.assertEqual(server.get("/readyz")[2], "ready\n")
             self.assertEqual(server.get(HISTORY, metric="power")[0], 503)
 
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_somebody_elses_file_is_left_alone(self):
+        theirs = pathlib.Path(self.db)
+        theirs.touch(mode=0o600)
+        os.chown(theirs, 12345, 12345)
+        with Server("--demo", "--db", self.db) as server:
+            self.assertFalse(status(server)["recording"])
+            self.assertNotEqual(status(server)["problem"], "")
+            self.assertEqual(server.get("/readyz")[2].split(":")[0], "degraded")
+        self.assertEqual(theirs.stat().st_size, 0)
+
+    def test_a_file_system_that_cannot_be_written_ends_nothing(self):
+        place = self.folder / "readonly"
+        place.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", "size=16m,ro", "tmpfs", str(place)]
+        if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+            print("SKIPPED: a tmpfs cannot be mounted here; a read-only place was NOT tested",
+                  file=sys.stderr)
+            self.skipTest("needs root and tmpfs")
+        try:
+            with Server("--demo", "--db", str(place / "history.db")) as server:
+                self.assertFalse(status(server)["recording"])
+                self.assertNotEqual(status(server)["problem"], "")
+                self.assertEqual(server.get("/readyz")[2].split(":")[0], "degraded")
+                self.assertEqual(server.get("/api/v1/gpu/alerts")[0], 200)
+        finally:
+            subprocess.run(["umount", "-l", str(place)], check=False)
+
+    def test_a_folder_that_goes_while_it_runs_ends_nothing(self):
+        place = self.folder / "goes"
+        place.mkdir()
+        with Server("--demo", "--db", str(place / "history.db")) as server:
+            wait_for(lambda: status(server)["rows_total"] >= 2, "rows")
+            shutil.rmtree(place)
+            rows = status(server)["rows_total"]
+            wait_for(lambda: status(server)["rows_total"] >= rows + 3, "rows without a folder")
+            self.assertEqual(server.get("/api/v1/gpu/status")[0], 200)
+            self.assertEqual(server.stop(), 0)
+
     def test_a_second_server_leaves_the_file_of_the_first_alone(self):
         with Server("--demo", "--db", self.db), Server("--demo", "--db", self.db) as second:
             self.assertIn("another gpuvigil", status(second)["problem"])
