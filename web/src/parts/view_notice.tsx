@@ -48,6 +48,7 @@ function TimeNotice({ view }: { view: View }): React.JSX.Element | null {
     return <Notice text={`This time begins in ${span((from - now) / 1000)}.`}><Live /></Notice>;
   }
   if (from >= oldest - SLACK_MS) return null;
+  if (view.mode === 'paused' && to > oldest) return null; // what is hatched needs no words then
   const why = kept !== null ? `History begins on ${moment(kept)}`
     : offered && polled.data.history.recording ? 'History has only just begun'
     : `This server keeps no history${offered && polled.data.history.problem !== null
