@@ -12,7 +12,7 @@ import sources
 
 # Siblings: each is built on base and model and never sees another.
 PARTS = ["monitor", "collect", "procs", "trace", "profile", "store", "alert", "views",
-         "exporters"]
+         "exporters", "fleet"]
 
 # Module -> what it may include besides itself. A new module is a new row, and a decision.
 MAY_INCLUDE = {
@@ -23,6 +23,7 @@ MAY_INCLUDE = {
     "outbound": ["base"],
     **{part: ["base", "model"] for part in PARTS},
     "exporters": ["base", "model", "outbound"],
+    "fleet": ["base", "model", "outbound"],
     "engine": ["base", "model", *PARTS],
     "api": ["base", "model", "net", "auth", "engine", "views", "exporters"],
     "apps": ["base", "model", "net", "auth", "outbound", "engine", "api", *PARTS],

@@ -12,6 +12,7 @@
 #include "api/gate.h"
 #include "api/parameters.h"
 #include "engine/engine.h"
+#include "model/fleet.h"
 #include "model/history.h"
 #include "model/tracer.h"
 #include "net/http.h"
@@ -22,6 +23,8 @@ namespace gpuvigil {
 struct HistoryDoor {
   History* store = nullptr;  ///< Null: nobody keeps it.
   std::string why_not = "this server keeps no history";
+  /// Null: this server knows of no other machines. Else it answers what was, instead of the store.
+  Fleet* fleet = nullptr;
 };
 
 /// Whose names devices go by at GET /metrics.

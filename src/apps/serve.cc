@@ -165,10 +165,10 @@ AccessOptions access_options(const Config& config) {
           .session_rate = config.server.session_rate_limit};
 }
 
-MetricsOptions metrics_options(const Config::Metrics& metrics) {
-  MetricsOptions options{.names = metrics.names, .limits = {}, .host = {}};
-  options.limits.top_kernels = metrics.kernels;
-  options.limits.processes = metrics.processes;
+MetricsOptions metrics_options(const Config& config) {
+  MetricsOptions options{.names = config.metrics.names, .limits = {}, .host = node_name(config)};
+  options.limits.top_kernels = config.metrics.kernels;
+  options.limits.processes = config.metrics.processes;
   return options;
 }
 
@@ -183,6 +183,13 @@ Result<std::unique_ptr<Exports>> open_exports(Engine& engine, const Config& conf
     log(LogLevel::kWarn, "export.off", {kv("why", "a replay at another speed is not exported")});
   }
   return std::unique_ptr<Exports>();
+}
+
+/// The clock of the engine; it runs faster than real time only where a replay is to.
+std::shared_ptr<const Clock> timeline_of(const ServeOptions& options,
+                                         const std::shared_ptr<const SystemClock>& real_time) {
+  if (options.replay.empty() || options.speed == 1.0) return real_time;
+  return std::make_shared<const ScaledClock>(*real_time, options.speed);
 }
 
 /// Between two frames, where time runs that much faster.
@@ -250,10 +257,7 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
   const bool replays = !options.replay.empty();
   Result<Feeds> feeds = replays ? replay_feeds(options) : Feeds();
   const auto real_time = std::make_shared<const SystemClock>();
-  std::shared_ptr<const Clock> timeline = real_time;
-  if (replays && options.speed != 1.0) {
-    timeline = std::make_shared<const ScaledClock>(*real_time, options.speed);
-  }
+  const auto timeline = timeline_of(options, real_time);
   if (!replays) feeds = live_feeds(config, options.demo, timeline);
   if (!feeds) return complain(feeds.error());
 
@@ -265,6 +269,8 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
   // Before the engine, which it outlives: what happened before is shown from the first frame on.
   const auto machine = replays || options.demo ? WatchedMachine::kSimulated : WatchedMachine::kReal;
   const OpenedHistory history = open_history(config, machine, *timeline);
+  const auto fleet = open_fleet(config, *real_time);
+  if (!fleet) return complain(fleet.error());
 
   Engine engine(engine_options(config), *timeline);
   for (auto& source : feeds->sources) engine.add_source(std::move(source));
@@ -289,9 +295,9 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
                .access = access_options(config),
                .state_directory = tokens->directory,
                .frame_period = real_period(config, speed),
-               .history = {history.store.get(), history.why_not},
+               .history = {history.store.get(), history.why_not, fleet->get()},
                .tracer = *door ? &(*door)->tracer() : nullptr,
-               .metrics = metrics_options(config.metrics),
+               .metrics = metrics_options(config),
                .export_stats = [all = exports->get()] {
                  return all == nullptr ? std::vector<ExportStats>() : all->stats();
                }});
@@ -317,6 +323,7 @@ Result<void> apply(const ServeOptions& options, Config::Server& server) {
   if (!options.listen.empty()) server.listen = options.listen;
   if (!options.socket.empty()) server.socket = options.socket;
   if (!options.state_directory.empty()) server.state_directory = options.state_directory;
+  if (!options.node_name.empty()) server.node_name = options.node_name;
   server.hosts.insert(server.hosts.end(), options.hosts.begin(), options.hosts.end());
   if (options.tls_certificate.empty() != options.tls_key.empty()) {
     return fail(Errc::kInvalidArgument, "--tls-cert and --tls-key need one another");
@@ -369,6 +376,12 @@ int run_serve(const ServeOptions& options) {
   auto config = load_config(options.config);
   if (!config) return complain(config.error());
   if (!options.history.empty()) config->history.db = absolute(options.history);
+  if (!options.store.empty()) {
+    if (const auto store = read_store(options.store); !store) {
+      return complain({store.error().code, "--store: " + store.error().message});
+    }
+    config->history.store = options.store;
+  }
   configure_log(options, config->log);
   if (const auto applied = apply(options, config->server); !applied) {
     return complain(applied.error());
