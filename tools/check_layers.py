@@ -12,7 +12,7 @@ import sources
 
 # Siblings: each is built on base and model and never sees another.
 PARTS = ["monitor", "collect", "procs", "trace", "profile", "store", "alert", "notify", "views",
-         "exporters"]
+         "exporters", "fleet"]
 
 # Module -> what it may include besides itself. A new module is a new row, and a decision.
 MAY_INCLUDE = {
@@ -25,6 +25,7 @@ MAY_INCLUDE = {
     "exporters": ["base", "model", "outbound"],
     "procs": ["base", "model", "outbound"],
     "notify": ["base", "model", "outbound"],
+    "fleet": ["base", "model", "outbound"],
     "engine": ["base", "model", *PARTS],
     "api": ["base", "model", "net", "auth", "engine", "views", "exporters"],
     "term": ["base"],

@@ -135,19 +135,28 @@ HttpResponse too_many() {
 
 }  // namespace
 
-HistoryQuery read_history_query(ParameterReader& in, const Frame& frame) {
+HttpResponse history_failure(const Error& error) {
+  return failure_of(error);
+}
+
+HistoryQuery read_series_query(ParameterReader& in, const Frame& frame) {
   static constexpr std::array<Choice<HistoryAggregate>, 4> kAggregates = {{
       {"avg", HistoryAggregate::kAverage},
       {"min", HistoryAggregate::kMin},
       {"max", HistoryAggregate::kMax},
       {"last", HistoryAggregate::kLast},
   }};
-  static constexpr std::array<Choice<bool>, 2> kTrends = {{{"true", true}, {"false", false}}};
   HistoryQuery query;
   query.metrics = read_metrics(in);
-  query.devices = read_devices(in, frame);
   read_window(in, query, frame.edge, 1s);
   query.aggregate = in.choice<HistoryAggregate>("agg", kAggregates, query.aggregate);
+  return query;
+}
+
+HistoryQuery read_history_query(ParameterReader& in, const Frame& frame) {
+  static constexpr std::array<Choice<bool>, 2> kTrends = {{{"true", true}, {"false", false}}};
+  HistoryQuery query = read_series_query(in, frame);
+  query.devices = read_devices(in, frame);
   query.wants_trend = in.choice<bool>("trend", kTrends, false);
   return query;
 }
@@ -157,15 +166,18 @@ std::optional<HttpResponse> get_history(RouteContext& context) {
   HistoryQuery query = read_history_query(in, context.frame);
   const Format format = read_format(in, context.request);
   if (const auto errors = in.finish(); !errors.empty()) return bad_parameters(errors);
-  if (context.history.store == nullptr) return problem(503, context.history.why_not);
+  const HistoryDoor& door = context.history;
+  if (door.fleet == nullptr && door.store == nullptr) return problem(503, door.why_not);
 
   const Reply answer = context.deferral.later();
-  const bool taken = context.history.store->ask(
-      query, [answer, query, format, frame = context.engine.frame()](Result<HistoryAnswer> got) {
-        if (!got) return answer.send(failure_of(got.error()));
-        answer.send(format == Format::kCsv ? reply(history_csv(*frame, *got), kCsvType)
-                                           : reply(history_json(*frame, query, *got)));
-      });
+  const auto done = [answer, query, format,
+                     frame = context.engine.frame()](Result<HistoryAnswer> got) {
+    if (!got) return answer.send(failure_of(got.error()));
+    answer.send(format == Format::kCsv ? reply(history_csv(*frame, *got), kCsvType)
+                                       : reply(history_json(*frame, query, *got)));
+  };
+  const bool taken =
+      door.fleet != nullptr ? door.fleet->ask(query, done) : door.store->ask(query, done);
   if (!taken) answer.send(too_many());
   return std::nullopt;
 }

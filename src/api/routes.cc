@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "api/alert_routes.h"
+#include "api/fleet_routes.h"
 #include "api/history_routes.h"
 #include "api/static_files.h"
 #include "api/trace_route.h"
@@ -244,6 +245,9 @@ constexpr std::array kRoutes = {
     Route{Method::kGet, "/api/v1/gpu/topology", kRead, get_topology, true, "How they are joined."},
     Route{Method::kGet, "/api/v1/gpu/events", kRead, get_events, true, "What happened to them."},
     Route{Method::kGet, "/api/v1/gpu/history", kRead, get_history, false, "What devices did."},
+    Route{Method::kGet, "/api/v1/gpu/fleet", kRead, get_fleet, false, "Machines and their GPUs."},
+    Route{Method::kGet, "/api/v1/gpu/fleet/history", kRead, get_fleet_history, false,
+          "What machines did."},
     Route{Method::kGet, "/api/v1/gpu/alerts", kRead, get_alerts, true, "Alerts, firing or over."},
     Route{Method::kPost, "/api/v1/gpu/alerts/{id}/ack", kWrite, post_alert_ack, false,
           "Somebody sees to an alert."},

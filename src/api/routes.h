@@ -13,6 +13,7 @@
 #include "api/parameters.h"
 #include "engine/alert_desk.h"
 #include "engine/engine.h"
+#include "model/fleet.h"
 #include "model/history.h"
 #include "model/tracer.h"
 #include "net/http.h"
@@ -23,6 +24,8 @@ namespace gpuvigil {
 struct HistoryDoor {
   History* store = nullptr;  ///< Null: nobody keeps it.
   std::string why_not = "this server keeps no history";
+  /// Null: this server knows of no other machines. Else it answers what was, instead of the store.
+  Fleet* fleet = nullptr;
   bool is_missing = false;  ///< It should be kept, and could not be opened.
 
   /// It should be kept, and just now is not, or in memory alone.

@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <array>
 
-#include "base/version.h"
-
 namespace gpuvigil {
 namespace {
 
@@ -116,19 +114,29 @@ std::vector<FamilyHead> export_heads() {
       {.name = "gpuvigil_export_waiting_bytes", .unit = "bytes", .help = "What they take there."}};
 }
 
+std::vector<FamilyHead> fleet_heads() {
+  return {{.name = "gpuvigil_fleet_up",
+           .help = "Whether the server of time series answered the last question: 1, else 0."},
+          {.name = "gpuvigil_fleet_queries",
+           .kind = kCounter,
+           .help = "Questions that it was to answer."},
+          {.name = "gpuvigil_fleet_queries_failed",
+           .kind = kCounter,
+           .help = "Of them, those that it did not."},
+          {.name = "gpuvigil_fleet_queries_refused",
+           .kind = kCounter,
+           .help = "Questions beyond those that may wait."}};
+}
+
 }  // namespace
 
 SelfMetrics::SelfMetrics()
-    : build_(std::vector<FamilyHead>{
-          {.name = "gpuvigil_build", .kind = FamilyKind::kInfo, .help = "The version that runs."}}),
-      totals_(total_heads()),
+    : totals_(total_heads()),
       routes_(route_heads()),
-      exports_(export_heads()) {}
+      exports_(export_heads()),
+      fleet_(fleet_heads()) {}
 
 void SelfMetrics::update(const SystemReport& report) {
-  build_.begin();
-  build_.add({{"version", std::string(version())}}, {MetricValue::count(1)});
-  build_.end();
   std::array<MetricValue, kTotals.size()> values;
   for (std::size_t i = 0; i < kTotals.size(); ++i) values[i] = kTotals[i].read(report);
   totals_.begin();
@@ -155,11 +163,19 @@ void SelfMetrics::update(const SystemReport& report) {
          MetricValue::count(stats.bytes_waiting)});
   }
   exports_.end();
+  fleet_.begin();
+  if (const Fleet* fleet = report.history.fleet) {
+    const FleetStatus status = fleet->status();
+    fleet_.add({}, {MetricValue::count(status.is_up ? 1 : 0), MetricValue::count(status.queries),
+                    MetricValue::count(status.queries_failed),
+                    MetricValue::count(status.queries_refused)});
+  }
+  fleet_.end();
 }
 
 std::vector<const MetricFamily*> SelfMetrics::families() const {
   std::vector<const MetricFamily*> all;
-  for (const MetricRows* rows : {&build_, &totals_, &routes_, &exports_}) {
+  for (const MetricRows* rows : {&totals_, &routes_, &exports_, &fleet_}) {
     for (const MetricFamily& family : rows->families()) all.push_back(&family);
   }
   return all;

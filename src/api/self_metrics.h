@@ -21,10 +21,10 @@ class SelfMetrics {
   [[nodiscard]] std::vector<const MetricFamily*> families() const;
 
  private:
-  MetricRows build_;
   MetricRows totals_;
   MetricRows routes_;
   MetricRows exports_;
+  MetricRows fleet_;
 };
 
 }  // namespace gpuvigil

@@ -167,6 +167,19 @@ void write_export(JsonWriter& json, const ExportStats& stats) {
   json.end_object();
 }
 
+void write_fleet(JsonWriter& json, const FleetStatus& status) {
+  json.begin_object();
+  json.key("url");
+  json.string(status.url);
+  json.key("state");
+  json.string(status.is_up ? "ok" : "failing");
+  detail::write_text(json, "problem", status.problem);
+  write_counts(json, {{"queries_total", status.queries},
+                      {"queries_failed_total", status.queries_failed},
+                      {"queries_refused_total", status.queries_refused}});
+  json.end_object();
+}
+
 void write_history(JsonWriter& json, const HistoryDoor& history) {
   HistoryStatus status;
   if (history.store != nullptr) {
@@ -233,6 +246,8 @@ std::string system_json(const SystemReport& report) {
   json.end_array();
   json.key("history");
   write_history(json, report.history);
+  json.key("fleet");
+  report.history.fleet == nullptr ? json.null() : write_fleet(json, report.history.fleet->status());
   json.key("losses");
   detail::write_losses(json, report.frame.losses);
   json.key("log");

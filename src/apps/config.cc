@@ -13,6 +13,7 @@
 #include "apps/config_reader.h"
 #include "base/private_file.h"
 #include "base/text.h"
+#include "exporters/host_name.h"
 #include "outbound/outbound_client.h"
 
 namespace gpuvigil {
@@ -74,6 +75,9 @@ std::string format_server(const Config::Server& server) {
   if (!server.state_directory.empty()) {
     out += fmt::format("state_directory = {}\n", quoted_toml(server.state_directory));
   }
+  if (!server.node_name.empty()) {
+    out += fmt::format("node_name = {}\n", quoted_toml(server.node_name));
+  }
   return out;
 }
 
@@ -92,10 +96,11 @@ void read_export(ConfigReader& in, const std::string& section, Config::Export& t
 
 std::string format_export(std::string_view section, const Config::Export& target) {
   if (target.url.empty()) return {};
-  std::string out = fmt::format("[{}]\nurl = {}\ninterval = \"{}\"\nbuffer_mb = {}\n", section,
-                                quoted(target.url), format_span(target.interval), target.buffer_mb);
-  if (!target.token_file.empty()) out += "token_file = " + quoted(target.token_file) + "\n";
-  if (!target.ca_file.empty()) out += "ca_file = " + quoted(target.ca_file) + "\n";
+  std::string out =
+      fmt::format("[{}]\nurl = {}\ninterval = \"{}\"\nbuffer_mb = {}\n", section,
+                  quoted_toml(target.url), format_span(target.interval), target.buffer_mb);
+  if (!target.token_file.empty()) out += "token_file = " + quoted_toml(target.token_file) + "\n";
+  if (!target.ca_file.empty()) out += "ca_file = " + quoted_toml(target.ca_file) + "\n";
   return out + fmt::format("allow_local = {}\n\n", target.allow_local);
 }
 
@@ -109,6 +114,13 @@ void read_history(ConfigReader& in, Config::History& history) {
   in.read("history.hours", limits.hours, 24h, 24h * 36600);
   in.read("history.size_mb", megabytes, 16, 1U << 20U);
   limits.bytes = megabytes << kMebibyte;
+  in.read("history.store", history.store);
+  in.read("history.store_token_file", history.store_token_file);
+  in.read("history.store_ca_file", history.store_ca_file);
+  in.read("history.store_resolution", history.store_resolution, 1s, 1h);
+  if (const auto store = read_store(history.store); !history.store.empty() && !store) {
+    in.mistake("history.store", store.error().message);
+  }
   if (history.db != "auto" && history.db != "memory" && history.db != "off" &&
       !history.db.starts_with('/')) {
     in.mistake("history.db", "must be an absolute path, \"auto\", \"memory\" or \"off\"");
@@ -116,10 +128,17 @@ void read_history(ConfigReader& in, Config::History& history) {
 }
 
 std::string format_history(const Config::History& history) {
-  return fmt::format(
+  std::string out = fmt::format(
       "[history]\ndb = {}\nraw = \"{}\"\nminutes = \"{}\"\nhours = \"{}\"\nsize_mb = {}\n",
       quoted_toml(history.db), format_span(history.limits.raw), format_span(history.limits.minutes),
       format_span(history.limits.hours), history.limits.bytes >> 20U);
+  const auto put = [&](std::string_view key, const std::string& value) {
+    if (!value.empty()) out += fmt::format("{} = {}\n", key, quoted_toml(value));
+  };
+  put("store", history.store);
+  put("store_token_file", history.store_token_file);
+  put("store_ca_file", history.store_ca_file);
+  return out + fmt::format("store_resolution = \"{}\"\n", format_span(history.store_resolution));
 }
 
 }  // namespace
@@ -128,6 +147,23 @@ Result<AuthMode> read_auth_mode(std::string_view text) {
   if (const auto mode = parse_auth_mode(text)) return *mode;
   return fail(Errc::kInvalidArgument,
               fmt::format("must be local, token or off, not {}", clean_text(text)));
+}
+
+Result<OutboundUrl> read_store(std::string_view text) {
+  constexpr std::string_view kScheme = "prometheus:";
+  if (!text.starts_with(kScheme)) {
+    return fail(Errc::kInvalidArgument,
+                "must be prometheus:URL, such as prometheus:http://prometheus:9090");
+  }
+  text.remove_prefix(kScheme.size());
+  if (text.find_first_of("?#") != std::string_view::npos) {
+    return fail(Errc::kInvalidArgument, "the URL is what stands before /api/v1, without ? and #");
+  }
+  return OutboundUrl::parse(text);
+}
+
+std::string node_name(const Config& config) {
+  return config.server.node_name.empty() ? host_name() : config.server.node_name;
 }
 
 Result<std::optional<Rate>> read_rate_limit(std::string_view text) {
@@ -152,6 +188,7 @@ Result<Config> parse_config(std::string_view text, std::string origin) {
   in.read_as("server.session_rate_limit", config.server.session_rate_limit, read_rate_limit);
   in.read("server.hosts", config.server.hosts, Config::kMaxHosts);
   in.read("server.state_directory", config.server.state_directory);
+  in.read("server.node_name", config.server.node_name);
   in.read("frames.period", config.frames.period, 100ms, 10s);
   in.read("limits.kernels", config.limits.kernels, 16, 1'000'000);
   in.read("limits.series", config.limits.series, 16, 1'000'000);
@@ -232,9 +269,9 @@ std::string format_config(const Config& config) {
   out += fmt::format("[metrics]\nnames = \"{}\"\nkernels = {}\nprocesses = {}\n\n",
                      to_string(config.metrics.names), config.metrics.kernels,
                      config.metrics.processes);
-  out +=
-      fmt::format("[kubernetes]\npod_resources = {}\n\n", quoted(config.kubernetes.pod_resources));
-  out += fmt::format("[export]\njob = {}\n\n", quoted(config.exports.job));
+  out += fmt::format("[kubernetes]\npod_resources = {}\n\n",
+                     quoted_toml(config.kubernetes.pod_resources));
+  out += fmt::format("[export]\njob = {}\n\n", quoted_toml(config.exports.job));
   out += format_export("export.remote_write", config.exports.remote_write);
   out += format_export("export.otlp", config.exports.otlp);
   out += format_export("export.influx", config.exports.influx);

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "engine/alert_desk.h"
+#include "outbound/outbound_client.h"
 #include "store/history_writer.h"
 
 namespace gpuvigil {
@@ -31,6 +32,7 @@ struct Config {
     std::optional<Rate> session_rate_limit = Rate{.per_second = 50, .burst = 200};
     std::vector<std::string> hosts;  ///< Names it answers to beside its own, at most kMaxHosts.
     std::string state_directory;     ///< Empty: default_state_directory().
+    std::string node_name;           ///< In metrics; empty: what the machine calls itself.
   } server;
 
   static constexpr std::size_t kMaxHosts = 64;
@@ -48,6 +50,10 @@ struct Config {
   struct History {
     std::string db = "auto";  ///< A path, auto, memory or off.
     HistoryLimits limits;
+    std::string store;             ///< "prometheus:URL", which answers instead; empty: none.
+    std::string store_token_file;  ///< Whose text goes into Authorization; empty: none is sent.
+    std::string store_ca_file;     ///< PEM; whom to trust. Empty: whom this system trusts.
+    Duration store_resolution = std::chrono::seconds(15);  ///< At which machines write to it.
   } history;
 
   struct Metrics {
@@ -108,6 +114,12 @@ struct Config {
 
 /// "local", "token" or "off".
 [[nodiscard]] Result<AuthMode> read_auth_mode(std::string_view text);
+
+/// The server of "prometheus:http://host:port": what stands before /api/v1.
+[[nodiscard]] Result<OutboundUrl> read_store(std::string_view text);
+
+/// What this machine is called in metrics.
+[[nodiscard]] std::string node_name(const Config& config);
 
 /// "10:50" requests a second and at once, or "off".
 [[nodiscard]] Result<std::optional<Rate>> read_rate_limit(std::string_view text);

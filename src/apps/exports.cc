@@ -5,25 +5,14 @@
 
 #include <fmt/format.h>
 
+#include "apps/authorization.h"
 #include "base/log.h"
-#include "base/private_file.h"
-#include "exporters/host_name.h"
 #include "exporters/influx.h"
 #include "exporters/otlp.h"
 #include "exporters/remote_write.h"
 
 namespace gpuvigil {
 namespace {
-
-constexpr std::size_t kMaxTokenBytes = 8192;
-
-/// The value of Authorization; empty where no token is named.
-Result<Secret> read_authorization(const std::string& file, std::string_view scheme) {
-  if (file.empty()) return Secret();
-  GPUVIGIL_TRY(std::string text, read_private_file(file, kMaxTokenBytes));
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-  return Secret(fmt::format("{} {}", scheme, text));
-}
 
 Result<std::unique_ptr<Exporter>> start_one(std::string_view name, const Config::Export& target,
                                             std::string_view scheme,
@@ -53,7 +42,7 @@ Result<std::unique_ptr<Exports>> Exports::start(Engine& engine, const Config& co
   MetricLimits limits;
   limits.top_kernels = config.metrics.kernels;
   limits.processes = config.metrics.processes;
-  const std::string host = host_name();
+  const std::string host = node_name(config);
   const auto add = [&](std::string_view name, const Config::Export& target, std::string_view scheme,
                        auto make_format) -> Result<void> {
     if (target.url.empty()) return {};

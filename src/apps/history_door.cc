@@ -3,9 +3,11 @@
 
 #include <utility>
 
+#include "apps/authorization.h"
 #include "auth/token_file.h"
 #include "base/log.h"
 #include "base/private_file.h"
+#include "fleet/promql_fleet.h"
 
 namespace gpuvigil {
 namespace {
@@ -40,6 +42,27 @@ std::string default_history_path(const Config& config) {
   std::string directory = config.server.state_directory;
   if (directory.empty()) directory = default_state_directory();
   return directory.empty() ? directory : directory + "/history.db";
+}
+
+Result<std::unique_ptr<Fleet>> open_fleet(const Config& config, const Clock& clock) {
+  if (config.history.store.empty()) return nullptr;
+  GPUVIGIL_TRY(OutboundUrl url, read_store(config.history.store));
+  auto token = read_authorization(config.history.store_token_file, "Bearer");
+  if (!token) {
+    return fail(token.error().code, "history.store_token_file: " + token.error().message);
+  }
+  log(LogLevel::kInfo, "fleet.store", {kv("url", url.origin())});
+  GPUVIGIL_TRY(
+      auto fleet,
+      PromqlFleet::start(
+          {.server = {.base = std::move(url),
+                      .authorization = *std::move(token),
+                      .outbound = {.addresses = {.loopback = true, .private_networks = true},
+                                   .ca_file = config.history.store_ca_file}},
+           .host = node_name(config),
+           .resolution = config.history.store_resolution},
+          clock));
+  return std::unique_ptr<Fleet>(std::move(fleet));
 }
 
 OpenedHistory open_history(const Config& config, WatchedMachine machine, const Clock& clock) {

@@ -6,6 +6,8 @@
 
 #include "apps/config.h"
 #include "base/clock.h"
+#include "base/result.h"
+#include "model/fleet.h"
 #include "store/history_store.h"
 
 namespace gpuvigil {
@@ -25,6 +27,11 @@ enum class WatchedMachine { kReal, kSimulated };
 /// without. `clock` must outlive the store.
 [[nodiscard]] OpenedHistory open_history(const Config& config, WatchedMachine machine,
                                          const Clock& clock);
+
+/// Who answers what was, and of other machines, where the configuration names somebody; else null.
+/// `clock` is real time and must outlive the fleet.
+/// Errors: kInvalidArgument; those of the token's file and of PromqlFleet::start().
+[[nodiscard]] Result<std::unique_ptr<Fleet>> open_fleet(const Config& config, const Clock& clock);
 
 /// Where that file is; empty: nowhere, without a state directory.
 [[nodiscard]] std::string default_history_path(const Config& config);

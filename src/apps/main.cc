@@ -98,6 +98,10 @@ void add_serve(CommandLine& line) {
   verb->add_option("--db", o.history, "Where history is kept: a file, auto (default) or memory")
       ->type_name("PATH");
   verb->add_flag_callback("--no-history", [&o] { o.history = "off"; }, "Keep no history");
+  verb->add_option("--store", o.store, "Who answers history and fleet: prometheus:URL")
+      ->type_name("STORE");
+  verb->add_option("--node-name", o.node_name, "What this machine is called in metrics")
+      ->type_name("NAME");
   verb->add_option("--replay", o.replay, "Replay recordings of GPUs, each file as its devices")
       ->type_name("FILE");
   verb->add_flag("--demo", o.demo, "Show a simulated machine of four GPUs");

@@ -123,6 +123,8 @@ struct ServeOptions {
   std::string tls_certificate;
   std::string tls_key;
   std::string history;  ///< A path, auto, memory or off.
+  std::string store;    ///< prometheus:URL
+  std::string node_name;
   std::vector<std::string> replay;
   std::string log_level;
   std::string log_format;

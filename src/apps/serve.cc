@@ -167,10 +167,10 @@ AccessOptions access_options(const Config& config) {
           .session_rate = config.server.session_rate_limit};
 }
 
-MetricsOptions metrics_options(const Config::Metrics& metrics) {
-  MetricsOptions options{.names = metrics.names, .limits = {}, .host = {}};
-  options.limits.top_kernels = metrics.kernels;
-  options.limits.processes = metrics.processes;
+MetricsOptions metrics_options(const Config& config) {
+  MetricsOptions options{.names = config.metrics.names, .limits = {}, .host = node_name(config)};
+  options.limits.top_kernels = config.metrics.kernels;
+  options.limits.processes = config.metrics.processes;
   return options;
 }
 
@@ -185,6 +185,13 @@ Result<std::unique_ptr<Exports>> open_exports(Engine& engine, const Config& conf
     log(LogLevel::kWarn, "export.off", {kv("why", "a replay at another speed is not exported")});
   }
   return std::unique_ptr<Exports>();
+}
+
+/// The clock of the engine; it runs faster than real time only where a replay is to.
+std::shared_ptr<const Clock> timeline_of(const ServeOptions& options,
+                                         const std::shared_ptr<const SystemClock>& real_time) {
+  if (options.replay.empty() || options.speed == 1.0) return real_time;
+  return std::make_shared<const ScaledClock>(*real_time, options.speed);
 }
 
 /// Between two frames, where time runs that much faster.
@@ -267,9 +274,11 @@ Result<void> name_processes(const Config& config, const std::shared_ptr<const Cl
   return {};
 }
 
-HistoryDoor door_to(const OpenedHistory& history) {
-  return {
-      .store = history.store.get(), .why_not = history.why_not, .is_missing = history.is_missing};
+HistoryDoor door_to(const OpenedHistory& history, Fleet* fleet) {
+  return {.store = history.store.get(),
+          .why_not = history.why_not,
+          .fleet = fleet,
+          .is_missing = history.is_missing};
 }
 
 /// What happened before is shown again, and what happens from now on is kept.
@@ -291,9 +300,32 @@ LiveServerOptions live_options(const Config& config, const ListenAddress& listen
   LiveServerOptions options;
   options.http = server_options(config, listen);
   options.access = access_options(config);
-  options.metrics = metrics_options(config.metrics);
+  options.metrics = metrics_options(config);
   options.frame_period = real_period(config, speed);
   return options;
+}
+
+/// All that runs once everything was started.
+struct Running {
+  EndSignals& signals;
+  Engine& engine;
+  LiveServer& server;
+  Exports* exports;
+  AlertDesk& desk;
+  const Clock& clock;
+};
+
+/// Until a signal ends the program; then everybody who is being served is heard out.
+void serve_to_the_end(const Running& all, const ServeOptions& options, const Config& config,
+                      const std::string& what) {
+  ServiceNotifier manager = service_manager();
+  manager.send(fmt::format("READY=1\nSTATUS=Serving {} from {}", all.server.url(), what));
+  const int signal = attend(all.signals, manager, all.engine, all.server, all.exports, all.clock,
+                            [&] { reload(options.config, all.desk); });
+  log(LogLevel::kInfo, "server.stopping", {kv("signal", signal)});
+  manager.send("STOPPING=1\nSTATUS=Finishing what is in flight");
+  all.server.stop(config.server.drain);
+  all.desk.stop();
 }
 
 /// Starts the parts of a server one after the other; they end in the reverse order.
@@ -305,10 +337,7 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
   const bool replays = !options.replay.empty();
   Result<Feeds> feeds = replays ? replay_feeds(options) : Feeds();
   const auto real_time = std::make_shared<const SystemClock>();
-  std::shared_ptr<const Clock> timeline = real_time;
-  if (replays && options.speed != 1.0) {
-    timeline = std::make_shared<const ScaledClock>(*real_time, options.speed);
-  }
+  const auto timeline = timeline_of(options, real_time);
   if (!replays) feeds = live_feeds(config, options.demo, timeline);
   if (!feeds) return complain(feeds.error());
 
@@ -320,14 +349,14 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
   // Before the engine, which it outlives: what happened before is shown from the first frame on.
   const auto machine = replays || options.demo ? WatchedMachine::kSimulated : WatchedMachine::kReal;
   const OpenedHistory history = open_history(config, machine, *timeline);
+  const auto fleet = open_fleet(config, *real_time);
+  if (!fleet) return complain(fleet.error());
 
   Engine engine(engine_options(config), *timeline);
   for (auto& source : feeds->sources) engine.add_source(std::move(source));
-
   if (const auto named = name_processes(config, real_time, engine); !named) {
     return complain(named.error());
   }
-
   if (history.store) keep_history(*history.store, engine);
   auto tokens = prepare_tokens(config.server);
   if (!tokens) {
@@ -347,7 +376,7 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
   if (!exports) return complain(exports.error());
   LiveServerOptions serving = live_options(config, *listen, speed);
   serving.state_directory = tokens->directory;
-  serving.history = door_to(history);
+  serving.history = door_to(history, fleet->get());
   serving.tracer = *door ? &(*door)->tracer() : nullptr;
   serving.desk = desk->get();
   serving.export_stats = [all = exports->get()] {
@@ -359,15 +388,13 @@ int serve_until_signal(const ServeOptions& options, const Config& config, EndSig
       {kv("url", (*server)->url() + "/"), kv("source", feeds->what)});
   announce(*tokens, (*server)->url());
 
-  ServiceNotifier manager = service_manager();
-  manager.send(fmt::format("READY=1\nSTATUS=Serving {} from {}", (*server)->url(), feeds->what));
-
-  const int signal = attend(signals, manager, engine, **server, exports->get(), *real_time,
-                            [&] { reload(options.config, **desk); });
-  log(LogLevel::kInfo, "server.stopping", {kv("signal", signal)});
-  manager.send("STOPPING=1\nSTATUS=Finishing what is in flight");
-  (*server)->stop(config.server.drain);
-  (*desk)->stop();
+  serve_to_the_end({.signals = signals,
+                    .engine = engine,
+                    .server = **server,
+                    .exports = exports->get(),
+                    .desk = **desk,
+                    .clock = *real_time},
+                   options, config, feeds->what);
   log(LogLevel::kInfo, "server.stopped");
   program_log().finish();
   return kExitOk;
@@ -378,6 +405,7 @@ Result<void> apply(const ServeOptions& options, Config::Server& server) {
   if (!options.listen.empty()) server.listen = options.listen;
   if (!options.socket.empty()) server.socket = options.socket;
   if (!options.state_directory.empty()) server.state_directory = options.state_directory;
+  if (!options.node_name.empty()) server.node_name = options.node_name;
   server.hosts.insert(server.hosts.end(), options.hosts.begin(), options.hosts.end());
   if (options.tls_certificate.empty() != options.tls_key.empty()) {
     return fail(Errc::kInvalidArgument, "--tls-cert and --tls-key need one another");
@@ -430,6 +458,12 @@ int run_serve(const ServeOptions& options) {
   auto config = load_config(options.config);
   if (!config) return complain(config.error());
   if (!options.history.empty()) config->history.db = absolute(options.history);
+  if (!options.store.empty()) {
+    if (const auto store = read_store(options.store); !store) {
+      return complain({store.error().code, "--store: " + store.error().message});
+    }
+    config->history.store = options.store;
+  }
   configure_log(options, config->log);
   if (const auto applied = apply(options, config->server); !applied) {
     return complain(applied.error());

@@ -115,6 +115,8 @@ FrameMetrics::FrameMetrics(const MetricLimits& limits, std::string host)
                      .help = "What happened and is not, or not in full, in what is shown."}}),
       backends_(backend_heads()),
       frames_(frame_heads()),
+      build_(Heads{
+          {.name = "gpuvigil_build", .kind = FamilyKind::kInfo, .help = "The version that runs."}}),
       left_out_(Heads{{.name = "gpuvigil_metrics_left_out",
                        .help = "Rows of that section for which this answer has no room."}}) {
   kernels_[0].head = {.name = "gpuvigil_kernel_calls",
@@ -259,6 +261,9 @@ void FrameMetrics::update_rest(const Frame& frame) {
               {MetricValue::count(frame.devices.size()), MetricValue::count(frame.kernels.size()),
                MetricValue::count(frame.alerts_today), seconds_of(frame.edge)});
   frames_.end();
+  build_.begin();
+  build_.add({{"version", std::string(version())}}, {MetricValue::count(1)});
+  build_.end();
   left_out_.begin();
   const auto add = [&](const char* section, std::size_t count) {
     left_out_.add({{"section", section}}, {MetricValue::count(count)});
@@ -295,7 +300,7 @@ std::vector<const MetricFamily*> FrameMetrics::families_without_devices() const 
   };
   add(kernels_);
   for (const MetricRows* rows : {&processes_, &alert_counts_, &alerts_, &events_, &losses_,
-                                 &backends_, &frames_, &left_out_}) {
+                                 &backends_, &frames_, &build_, &left_out_}) {
     add(rows->families());
   }
   return all;

@@ -68,6 +68,7 @@ class FrameMetrics {
   MetricRows losses_;
   MetricRows backends_;
   MetricRows frames_;
+  MetricRows build_;
   MetricRows left_out_;
   std::size_t processes_left_out_ = 0;
   std::size_t alerts_left_out_ = 0;

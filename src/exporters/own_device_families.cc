@@ -5,36 +5,12 @@
 #include <fmt/format.h>
 
 #include "exporters/device_metrics.h"
+#include "model/base_unit.h"
 
 namespace gpuvigil {
 namespace {
 
 constexpr double kHertzPerMegahertz = 1e6;
-
-/// What metrics of a unit end with: Prometheus speaks of ratios and hertz. Empty: plain counts and
-/// flags.
-constexpr std::string_view base_unit(Unit unit) {
-  switch (unit) {
-    case Unit::kPercent:
-      return "ratio";
-    case Unit::kBytes:
-      return "bytes";
-    case Unit::kCelsius:
-      return "celsius";
-    case Unit::kWatts:
-      return "watts";
-    case Unit::kJoules:
-      return "joules";
-    case Unit::kMegahertz:
-      return "hertz";
-    case Unit::kSeconds:
-      return "seconds";
-    case Unit::kCount:
-    case Unit::kFlag:
-      return "";
-  }
-  return "";
-}
 
 MetricValue scaled(double value, Unit unit) {
   if (unit == Unit::kPercent) return MetricValue::ratio(value);

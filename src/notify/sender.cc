@@ -106,22 +106,22 @@ bool Sender::attempt(const Message& message, OutboundClient* client, unsigned fa
                      Duration& pause) {
   static thread_local std::mt19937_64 random{std::random_device{}()};
   const Try done = transport(*spec_, message, client, options_.deadline, options_.resend);
-  Verdict verdict = judge(done.result);
-  if (message.notice && verdict == Verdict::kRetry &&
+  SendVerdict verdict = judge(done.result);
+  if (message.notice && verdict == SendVerdict::kRetry &&
       wall_time() - message.notice->at > options_.give_up) {
-    verdict = Verdict::kDrop;
+    verdict = SendVerdict::kDrop;
   }
   {
     const std::scoped_lock lock(mutex_);
     if (stopping_) return false;
     health_.problem = done.problem;
-    if (verdict == Verdict::kRetry) ++health_.retries;
+    if (verdict == SendVerdict::kRetry) ++health_.retries;
   }
-  if (verdict == Verdict::kRetry) {
+  if (verdict == SendVerdict::kRetry) {
     pause = retry_delay(options_.backoff, failures + 1, random(), done.result);
     return false;
   }
-  finish(message, verdict == Verdict::kDelivered);
+  finish(message, verdict == SendVerdict::kDelivered);
   return true;
 }
 

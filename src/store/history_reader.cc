@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "model/history_trend.h"
 #include "store/segment.h"
 
 namespace gpuvigil {
@@ -87,28 +88,6 @@ struct Cell {
     return aggregate == HistoryAggregate::kAverage ? value / count : value;
   }
 };
-
-HistoryTrend trend_of(std::span<const double> values, std::int64_t step_ns) {
-  double n = 0;
-  double sum_x = 0;
-  double sum_y = 0;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (!std::isfinite(values[i])) continue;
-    ++n;
-    sum_x += static_cast<double>(i);
-    sum_y += values[i];
-  }
-  if (n < 3) return {};
-  double xx = 0;
-  double xy = 0;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (!std::isfinite(values[i])) continue;
-    const double x = static_cast<double>(i) - sum_x / n;
-    xx += x * x;
-    xy += x * (values[i] - sum_y / n);
-  }
-  return {.slope_per_hour = xy / xx * static_cast<double>(kHour) / static_cast<double>(step_ns)};
-}
 
 /// Reads series after series into cells.
 class Evaluation {
@@ -349,7 +328,7 @@ Result<HistoryAnswer> read_history(SqliteDatabase& db, const HistoryPlan& plan,
     made.uuid = series.uuid;
     made.values.reserve(plan.points);
     for (const Cell& cell : evaluation.cells()) made.values.push_back(cell.result(aggregate));
-    if (plan.query.wants_trend) made.trend = trend_of(made.values, plan.step_ns);
+    if (plan.query.wants_trend) made.trend = trend_of(made.values, Duration(plan.step_ns));
   }
   GPUVIGIL_CHECK(evaluation.run(place++, HistoryWriter::kCoverage, HistoryAggregate::kAverage));
   double looks = 0;

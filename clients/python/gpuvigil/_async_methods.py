@@ -332,6 +332,86 @@ class AsyncMethods:
             },
         ))
 
+    async def fleet(
+        self,
+        *,
+        node: Optional[Many[str]] = None,
+        state: Optional[Literal["all", "ok", "silent"]] = None,
+        sort_by: Optional[Literal["node", "gpu_utilization", "memory_usage", "alerts"]] = None,
+        order: Optional[Literal["asc", "desc"]] = None,
+        limit: Optional[int] = None,
+        offset: Optional[int] = None,
+    ) -> types.Fleet:
+        """Machines and their GPUs.
+
+        Every machine that has written to the server of time series (`history.store`) within the
+        last hour. One that has not for two minutes is silent: nothing is told of its now. Sums and
+        drift are of all machines that match, whatever the limit. What is told is a few seconds old.
+
+        `node`: Its name, with * and ?; repeatable.
+
+        `order`: desc, but asc for node.
+
+        GET /api/v1/gpu/fleet. Scope: read.
+        """
+        return cast(types.Fleet, await self._call(
+            op.GET_FLEET,
+            query={
+                "node": node,
+                "state": state,
+                "sort_by": sort_by,
+                "order": order,
+                "limit": limit,
+                "offset": offset,
+            },
+        ))
+
+    async def fleet_history(
+        self,
+        *,
+        metric: Many[str],
+        node: Optional[Many[str]] = None,
+        by: Optional[Literal["node", "fleet"]] = None,
+        from_: Optional[Union[str, datetime]] = None,
+        to: Optional[Union[str, datetime]] = None,
+        step: Optional[str] = None,
+        agg: Optional[Literal["avg", "min", "max", "last"]] = None,
+    ) -> types.FleetHistory:
+        """What machines did, a value a step.
+
+        As /history, with one series for each machine or for all of them. The devices of a machine
+        come to one value: amounts (bytes, watts, joules, seconds, counts) are added, all else is
+        averaged; memory_usage is the share of all their memory.
+
+        `metric`: Name of a metric, such as power; repeatable.
+
+        `node`: Name of a machine; repeatable. All.
+
+        `by`: A series for each machine, or one for all.
+
+        `from_`: A time in RFC 3339, or a span back from now; an hour before to.
+
+        `to`: The same; now.
+
+        `step`: Whole seconds, as 10s, 1m or 1h; so that there are at most 720.
+
+        `agg`: How the values of a device in a step become one.
+
+        GET /api/v1/gpu/fleet/history. Scope: read.
+        """
+        return cast(types.FleetHistory, await self._call(
+            op.GET_FLEET_HISTORY,
+            query={
+                "metric": metric,
+                "node": node,
+                "by": by,
+                "from": from_,
+                "to": to,
+                "step": step,
+                "agg": agg,
+            },
+        ))
+
     async def alerts(
         self,
         *,

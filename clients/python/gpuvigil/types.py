@@ -3,16 +3,137 @@
 """Answers and bodies of the HTTP interface, as the contract has them."""
 from typing import Any, Literal, Optional, TypedDict, Union
 
+
+class FleetMemory(TypedDict):
+    used_mb: Optional[float]
+    total_mb: Optional[float]
+    percent: Optional[float]
+
+
+class FleetHealth(TypedDict):
+    """How many devices are in which state."""
+
+    ok: int
+    degraded: int
+    failed: int
+    lost: int
+    #: Nobody told, or the machine is silent.
+    unknown: int
+
+
+class FleetAlerts(TypedDict):
+    """Alerts that fire."""
+
+    warning: int
+    critical: int
+
+
+class FleetDevice(TypedDict):
+    index: int
+    uuid: str
+    name: Optional[str]
+    driver_version: Optional[str]
+    gpu_utilization: Optional[float]
+    memory: FleetMemory
+    temperature_celsius: Optional[float]
+    power_watts: Optional[float]
+    health: Optional[Literal["ok", "degraded", "failed", "lost"]]
+
+
 Timestamp = str
+
+
+class FleetNode(TypedDict):
+    #: Its label instance.
+    node: str
+    state: Literal["ok", "silent"]
+    last_seen: Timestamp
+    #: Of gpuvigil there.
+    version: Optional[str]
+    driver_versions: list[str]
+    #: What of it is not as usual.
+    drift: list[Literal["gpuvigil_version", "driver_version"]]
+    #: The mean of its devices.
+    gpu_utilization: Optional[float]
+    memory: FleetMemory
+    #: The sum of its devices.
+    power_watts: Optional[float]
+    health: FleetHealth
+    alerts: FleetAlerts
+    devices: list[FleetDevice]
+
 
 #: Only there when a device is simulated.
 Demo = Literal[True]
+
+
+class FleetDriftItemOthersItem(TypedDict):
+    version: str
+    nodes: list[str]
+
+
+class FleetDriftItem(TypedDict):
+    what: Literal["gpuvigil_version", "driver_version"]
+    #: What most of them have.
+    usual: str
+    others: list[FleetDriftItemOthersItem]
+
+
+class _FleetRequired(TypedDict):
+    timestamp: Timestamp
+    seq: int
+    as_of: Timestamp
+    #: That match, before limit and offset.
+    total_nodes: int
+    silent_nodes: int
+    total_devices: int
+    #: The mean of all devices.
+    gpu_utilization: Optional[float]
+    memory: FleetMemory
+    power_watts: Optional[float]
+    health: FleetHealth
+    alerts: FleetAlerts
+    #: Versions that are not the same on all machines.
+    drift: list[FleetDriftItem]
+    nodes: list[FleetNode]
+
+
+class Fleet(_FleetRequired, total=False):
+    demo: Demo
+
 
 Window = TypedDict("Window", {
     "from": Timestamp,
     "to": Timestamp,
     "coverage": float,
 })
+
+
+class FleetHistorySeriesItem(TypedDict):
+    metric: str
+    unit: str
+    #: Null: all of them.
+    node: Optional[str]
+    over_devices: Literal["avg", "sum"]
+    #: As many as times; null: a gap.
+    values: list[Optional[float]]
+
+
+class _FleetHistoryRequired(TypedDict):
+    timestamp: Timestamp
+    seq: int
+    window: Window
+    #: Of the answer; a multiple of what was asked for, at least as long as machines write.
+    step_ms: float
+    agg: Literal["avg", "min", "max", "last"]
+    #: When each step begins.
+    times: list[Timestamp]
+    #: By metric as asked for, then machine.
+    series: list[FleetHistorySeriesItem]
+
+
+class FleetHistory(_FleetHistoryRequired, total=False):
+    demo: Demo
 
 
 class HistorySeriesItemTrend(TypedDict):
@@ -329,6 +450,20 @@ class SystemBackendsItem(TypedDict):
     devices_refused_total: int
 
 
+class SystemFleet(TypedDict):
+    """The server of time series that answers what was; null without one."""
+
+    #: Scheme, host and port.
+    url: str
+    state: Literal["ok", "failing"]
+    #: Of the last question.
+    problem: Optional[str]
+    queries_total: int
+    queries_failed_total: int
+    #: Too many at once.
+    queries_refused_total: int
+
+
 class SystemExportsItem(TypedDict):
     name: Literal["remote_write", "otlp", "influx"]
     #: Scheme, host and port.
@@ -369,6 +504,8 @@ class System(TypedDict):
     engine: SystemEngine
     #: The drivers that are asked for devices.
     backends: list[SystemBackendsItem]
+    #: The server of time series that answers what was; null without one.
+    fleet: Optional[SystemFleet]
     #: Systems that metrics are pushed to.
     exports: list[SystemExportsItem]
     losses: dict[str, int]
@@ -1283,6 +1420,16 @@ __all__ = [
     "EventsEventsItem",
     "Execution",
     "Executions",
+    "Fleet",
+    "FleetAlerts",
+    "FleetDevice",
+    "FleetDriftItem",
+    "FleetDriftItemOthersItem",
+    "FleetHealth",
+    "FleetHistory",
+    "FleetHistorySeriesItem",
+    "FleetMemory",
+    "FleetNode",
     "FullDevice",
     "FullDeviceFindingsItem",
     "FullDevicePodsItem",
@@ -1338,6 +1485,7 @@ __all__ = [
     "SystemBackendsItem",
     "SystemEngine",
     "SystemExportsItem",
+    "SystemFleet",
     "SystemHistory",
     "SystemLog",
     "SystemProcess",

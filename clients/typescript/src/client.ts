@@ -87,6 +87,12 @@ export class GpuvigilClient {
   /** What devices did, a value a step. */
   history = (query: Query<'getHistory'>, o?: CallOptions) =>
     this.#call('getHistory', { query, ...o });
+  /** Machines and their GPUs, as the server of time series tells of them. */
+  fleet = (query: Query<'getFleet'> = {}, o?: CallOptions) =>
+    this.#call('getFleet', { query, ...o });
+  /** What machines did, a value a step. */
+  fleetHistory = (query: Query<'getFleetHistory'>, o?: CallOptions) =>
+    this.#call('getFleetHistory', { query, ...o });
   alerts = (query: Query<'getAlerts'> = {}, o?: CallOptions) =>
     this.#call('getAlerts', { query, ...o });
   /** Everything on one page. */

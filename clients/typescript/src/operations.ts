@@ -19,6 +19,8 @@ export const OPERATIONS = {
   getTopology: ['GET', '/api/v1/gpu/topology'],
   getEvents: ['GET', '/api/v1/gpu/events'],
   getHistory: ['GET', '/api/v1/gpu/history'],
+  getFleet: ['GET', '/api/v1/gpu/fleet'],
+  getFleetHistory: ['GET', '/api/v1/gpu/fleet/history'],
   getAlerts: ['GET', '/api/v1/gpu/alerts'],
   ackAlert: ['POST', '/api/v1/gpu/alerts/{id}/ack'],
   getRules: ['GET', '/api/v1/gpu/rules'],
