@@ -125,7 +125,7 @@ TEST(ProcessesJson, WhatNobodySaidIsNull) {
       R"("started":null,"command":null,"container":null,"pod":null,)"
       R"("slurm":{"job":"42","step":null},"unit":null,)"
       R"("captures":[{"by":"cuda","runtime":"CUPTI 13.0.1","detail":"sampled","blind":null,)"
-      R"("cost_percent":0.25}],"no_kernels_reason":null,)"
+      R"("cost_percent":0.25,"streams":null}],"no_kernels_reason":null,)"
       R"("devices":[{"device":1,"type":"compute","memory_mb":3,"sm_utilization_percent":null,)"
       R"("memory_utilization_percent":null,"encoder_utilization_percent":null,)"
       R"("decoder_utilization_percent":null,"total_calls":4,"kernel_time_ms":1.5,)"

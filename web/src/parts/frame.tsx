@@ -138,7 +138,9 @@ function DeviceChoice(): React.JSX.Element | null {
   };
   return (
     <details className="choice" ref={box} onKeyDown={(event) => {
-      if (event.key === 'Escape' && box.current) box.current.open = false;
+      if (event.key !== 'Escape' || !box.current?.open) return;
+      box.current.open = false;
+      box.current.querySelector('summary')?.focus();
     }}>
       <summary>{chosen.size === 0 ? `All ${devices.length} GPUs`
         : `${chosen.size} of ${devices.length} GPUs`}</summary>

@@ -66,7 +66,8 @@ export function switchKeys(on: boolean): void {
 }
 
 const typing = (target: EventTarget | null): boolean =>
-  target instanceof HTMLElement && target.matches('input, textarea, select, [contenteditable]');
+  target instanceof HTMLElement && target.matches(
+    'input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]');
 
 /** Listens to keys that hold on every page. */
 export function useKeys(showHelp: (show: (before: boolean) => boolean) => void,

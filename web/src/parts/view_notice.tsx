@@ -53,7 +53,9 @@ function TimeNotice({ view }: { view: View }): React.JSX.Element | null {
     : offered && polled.data.history.recording ? 'History has only just begun'
     : `This server keeps no history${offered && polled.data.history.problem !== null
       ? ` (${polled.data.history.problem})` : ''}; this page has watched since ${moment(seen)}`;
-  const first = (): void => showRange(oldest, Math.min(oldest + (to - from), now));
+  // Where history has just begun that is nearly nothing: a second at least, or there is no range.
+  const length = Math.max(Math.min(to - from, now - oldest), 1000);
+  const first = (): void => showRange(oldest, oldest + length);
   return (
     <Notice text={to <= oldest ? `Nothing is known of this time. ${why}.`
       : `${why}: what was before is hatched.`}>
