@@ -200,8 +200,8 @@ class WebTest(Journeys):
                                 "/kernels", "/processes", "/alerts", "/explore", "/timeline",
                                 "/system", "/login"])
 
-    @unittest.skip("NOT TESTED: a range chosen by keys on a page that is seconds old is lost now and "
-                   "then, and the task after it fails")
+    @unittest.skip("NOT TESTED: a range chosen by keys on a page that is seconds old is lost "
+                   "now and then, and the task after it fails")
     def test_twelve_tasks_need_no_pointer(self):
         with Server("--demo") as server:
             self.journey("tasks", server)
