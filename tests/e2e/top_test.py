@@ -179,7 +179,7 @@ class TopTest(unittest.TestCase):
             terminal.keys("f")
             terminal.wait("Δ since")
             terminal.keys("Space")
-            terminal.wait("‖ paused 2s")
+            terminal.wait(r"‖ paused ([2-9]|\d\d)")
             terminal.keys("Space")
             terminal.wait("● live")
             terminal.keys("c")
@@ -298,7 +298,7 @@ class TextTest(unittest.TestCase):
     def test_the_demo_and_recordings_need_no_server(self):
         code, out, err = run("top", "--demo", "--once")
         self.assertEqual((code, err), (0, ""))
-        self.assertIn("ncclDevKernel", out)
+        self.assertIn("flash_fwd_kernel", out)  # others may not have run in the first second
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "t.json")
             pathlib.Path(path).write_text(json.dumps(EVENTS))
