@@ -15,7 +15,7 @@ JOBS ?= $(shell nproc)
 configure = cmake --preset $(1) --log-level=WARNING >/dev/null
 build = $(call configure,$(1)) && cmake --build --preset $(1) --parallel $(JOBS)
 
-.PHONY: release run test test-long test-builds bench lint fuzz install dist gpu-bundle format clean help
+.PHONY: release run test test-long test-builds bench lint fuzz install dist deb gpu-bundle format clean help
 
 release: ## Build the program: build/release/bin/gpuvigil
 	@tools/bootstrap run
@@ -66,6 +66,11 @@ dist: ## Pack it to run anywhere: build/dist/gpuvigil-VERSION-linux-ARCH.tar.gz
 	@$(call build,dist)
 	@tools/dist build/dist
 	@tools/check_dist
+
+deb: ## Pack it as Debian packages: build/dist/*.deb
+	@tools/bootstrap run dist
+	@$(call build,dist)
+	@tools/deb build/dist
 
 gpu-bundle: dist ## That and tools/gpu_check with all it runs, for a machine with a GPU
 	@tools/gpu_bundle build/dist
