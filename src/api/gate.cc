@@ -81,6 +81,14 @@ Credentials stream_credentials_of(const HttpRequest& request) {
   return credentials;
 }
 
+bool is_of_foreign_page(const HttpRequest& request) {
+  const std::string_view site = request.header("sec-fetch-site");
+  if (site.empty() || site == "same-origin" || site == "none") return false;
+  if (!request.header("origin").empty()) return false;  // one that is allowed: net has looked
+  return request.header("sec-fetch-mode") != "navigate" ||
+         request.header("sec-fetch-dest") != "document";
+}
+
 std::string stream_protocol(const HttpRequest& request) {
   std::string chosen;
   for_each_element(request.header("sec-websocket-protocol"), [&](std::string_view offered) {

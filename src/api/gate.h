@@ -31,6 +31,11 @@ inline constexpr std::string_view kBearerProtocol = "gpuvigil.bearer.";
 /// The same of an upgrade, where a browser can send a token only as a subprotocol.
 [[nodiscard]] Credentials stream_credentials_of(const HttpRequest& request);
 
+/// True for what a page of another site makes a browser load without asking anybody, as an image or
+/// a frame: its answer could not be read there, but it would cost this user's rate. A link that is
+/// followed is not that.
+[[nodiscard]] bool is_of_foreign_page(const HttpRequest& request);
+
 /// The subprotocol that answers those which were offered; empty when none of ours was.
 [[nodiscard]] std::string stream_protocol(const HttpRequest& request);
 

@@ -9,7 +9,7 @@
 
 namespace gpuvigil {
 
-/// What the requests of one route came to, and how long its handler took for each.
+/// What the requests of one route came to, and how long it took to answer each.
 struct RequestStats {
   std::uint64_t requests = 0;
   std::uint64_t client_errors = 0;  ///< 4xx: what they asked was wrong.
@@ -17,7 +17,7 @@ struct RequestStats {
   std::uint64_t longest_ns = 0;
   LatencySketch latency;
 
-  /// `status` is 0 for an answer that comes later.
+  /// `status` is 0 where the client had gone before the answer.
   void add(unsigned status, Duration took) {
     const auto ns = static_cast<std::uint64_t>(std::max<std::int64_t>(took.count(), 0));
     ++requests;

@@ -44,7 +44,7 @@ std::variant<Caller, HttpResponse> Service::admit(const Credentials& credentials
   auto who = access_.identify(credentials);
   if (const auto* denial = std::get_if<Denial>(&who)) return denial_problem(*denial);
   auto& caller = std::get<Caller>(who);
-  if (const auto denial = access_.charge(&caller, credentials.address)) {
+  if (const auto denial = access_.charge(&caller, credentials)) {
     return denial_problem(*denial);
   }
   if (auto forbidden = check_scope(caller, access)) return *std::move(forbidden);
@@ -53,7 +53,7 @@ std::variant<Caller, HttpResponse> Service::admit(const Credentials& credentials
 
 HttpResponse Service::lost(const HttpRequest& request, const RouteMatch& match) {
   // Not asked who they are: what is not there is no secret. But it costs them.
-  const auto denial = access_.charge(nullptr, credentials_of(request).address);
+  const auto denial = access_.charge(nullptr, credentials_of(request));
   if (denial) return denial_problem(*denial);
   if (!match.allowed.empty()) return method_not_allowed(match.allowed);
   return problem(404, "there is nothing at this path; /docs lists what there is");
@@ -63,26 +63,56 @@ std::optional<HttpResponse> Service::handle(const HttpRequest& request, Deferral
   const auto began = std::chrono::steady_clock::now();
   const RouteMatch match = match_route(request.method, request.path);
   auto response = answer(request, match, deferral);
-  note(request, match.route, response ? response->status : 0,
-       std::chrono::steady_clock::now() - began);
+  if (response) {
+    note({.id = request.id,
+          .method = request.method,
+          .client = request.remote,
+          .path = request.path,
+          .route = match.route},
+         response->status, std::chrono::steady_clock::now() - began);
+    return response;
+  }
+  later_.insert_or_assign(request.id, Later{.method = request.method,
+                                            .client = request.remote,
+                                            .path = request.path,
+                                            .route = match.route,
+                                            .began = began});
   return response;
+}
+
+void Service::settled(std::uint64_t request, unsigned status) {
+  const auto found = later_.extract(request);
+  if (found.empty()) return;
+  const Later& later = found.mapped();
+  note({.id = request,
+        .method = later.method,
+        .client = later.client,
+        .path = later.path,
+        .route = later.route},
+       status, std::chrono::steady_clock::now() - later.began);
 }
 
 std::optional<HttpResponse> Service::answer(const HttpRequest& request, const RouteMatch& match,
                                             Deferral& deferral) {
+  const bool is_free = match.route != nullptr && match.route->access == RouteAccess::kPublic;
+  if (!is_free && is_of_foreign_page(request)) {
+    return problem(403, "a page of another origin may not load this");
+  }
   if (match.route == nullptr) return lost(request, match);
   auto admitted = admit(credentials_of(request), match.route->access);
   if (auto* refusal = std::get_if<HttpResponse>(&admitted)) return std::move(*refusal);
   return serve(request, match, std::get<Caller>(admitted), deferral);
 }
 
-void Service::note(const HttpRequest& request, const Route* route, unsigned status, Duration took) {
-  if (route != nullptr) stats_[static_cast<std::size_t>(route - routes().data())].add(status, took);
+void Service::note(const Noted& request, unsigned status, Duration took) {
+  if (request.route != nullptr) {
+    stats_[static_cast<std::size_t>(request.route - routes().data())].add(status, took);
+  }
   const bool failed = status >= 500 && status != 503;
   const LogLevel level = failed ? LogLevel::kError : LogLevel::kDebug;
   if (!program_log().is_enabled(level)) return;
   log(level, "http.request",
-      {kv("id", request.id), kv("client", request.remote),
+      {kv("id", request.id), kv("client", request.client),
        kv("method", method_name(request.method)), kv("path", request.path), kv("status", status),
        kv("ms", std::chrono::duration<double, std::milli>(took).count())});
 }

@@ -37,6 +37,7 @@ class Service final : public HttpHandler {
   std::variant<StreamAccepted, HttpResponse> upgrade(const HttpRequest& request,
                                                      StreamPeer& peer) override;
   HttpResponse refuse(unsigned status, std::string_view detail) override;
+  void settled(std::uint64_t request, unsigned status) override;
 
   [[nodiscard]] StreamHub& hub() { return hub_; }
 
@@ -79,8 +80,16 @@ class Service final : public HttpHandler {
                                      Deferral& deferral);
   std::optional<HttpResponse> serve(const HttpRequest& request, const RouteMatch& match,
                                     const Caller& caller, Deferral& deferral);
-  /// Counts and logs a request of that route; of none: null. `status` 0: the answer comes later.
-  void note(const HttpRequest& request, const Route* route, unsigned status, Duration took);
+  /// What the log and the statistics say of a request.
+  struct Noted {
+    std::uint64_t id;
+    Method method;
+    std::string_view client;
+    std::string_view path;
+    const Route* route;  ///< Null: of none.
+  };
+  /// Counts and logs a request that has been answered; `status` 0: its client has gone before.
+  void note(const Noted& request, unsigned status, Duration took);
   /// Once a second one line for all who were refused: it must not be theirs to fill the log.
   void tell_refusals();
   /// Hands `take` what this server knows of itself.
@@ -93,10 +102,19 @@ class Service final : public HttpHandler {
   AlertDesk* desk_ = nullptr;
   StreamHub hub_;
   std::atomic<bool> draining_{false};
-  const Timestamp started_;          ///< On the engine's clock.
-  std::uint64_t rounds_ = 0;         ///< Of refresh_access().
-  std::vector<RequestStats> stats_;  ///< One a route, in their order.
-  Access::Counters told_;            ///< Of the refusals, what the log has been told.
+  /// A request whose answer comes later.
+  struct Later {
+    Method method;
+    std::string client;
+    std::string path;
+    const Route* route;
+    std::chrono::steady_clock::time_point began;
+  };
+  std::map<std::uint64_t, Later> later_;  ///< By their ids; at most one a connection.
+  const Timestamp started_;               ///< On the engine's clock.
+  std::uint64_t rounds_ = 0;              ///< Of refresh_access().
+  std::vector<RequestStats> stats_;       ///< One a route, in their order.
+  Access::Counters told_;                 ///< Of the refusals, what the log has been told.
   HistoryDoor history_;
   std::function<HttpServerStats()> http_stats_;
   std::function<std::vector<ExportStats>()> export_stats_;

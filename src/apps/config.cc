@@ -21,6 +21,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr std::string_view kStoreScheme = "prometheus:";
 constexpr std::size_t kMaxConfigBytes = 1024 * 1024;
 
 /// The files that are looked for when none is named, in this order.
@@ -94,11 +95,23 @@ void read_export(ConfigReader& in, const std::string& section, Config::Export& t
   }
 }
 
+/// The line of an address: what follows its host may be secret, as a password in the query of one of
+/// InfluxDB's. `scheme` is what stands before the address.
+std::string format_url(std::string_view key, std::string_view scheme, std::string_view text) {
+  text.remove_prefix(scheme.size());
+  const auto url = OutboundUrl::parse(text);
+  const std::string origin = url ? url->origin() : std::string();
+  const std::size_t host = text.find("://") + 3;
+  const bool is_whole = text.substr(std::min(text.find_first_of("/?#", host), text.size())) <= "/";
+  return fmt::format("{}{} = {}\n", is_whole ? "" : "# the path and query are not shown\n", key,
+                     quoted_toml(fmt::format("{}{}", scheme, origin)));
+}
+
 std::string format_export(std::string_view section, const Config::Export& target) {
   if (target.url.empty()) return {};
-  std::string out =
-      fmt::format("[{}]\nurl = {}\ninterval = \"{}\"\nbuffer_mb = {}\n", section,
-                  quoted_toml(target.url), format_span(target.interval), target.buffer_mb);
+  std::string out = fmt::format("[{}]\n{}interval = \"{}\"\nbuffer_mb = {}\n", section,
+                                format_url("url", "", target.url), format_span(target.interval),
+                                target.buffer_mb);
   if (!target.token_file.empty()) out += "token_file = " + quoted_toml(target.token_file) + "\n";
   if (!target.ca_file.empty()) out += "ca_file = " + quoted_toml(target.ca_file) + "\n";
   return out + fmt::format("allow_local = {}\n\n", target.allow_local);
@@ -135,7 +148,7 @@ std::string format_history(const Config::History& history) {
   const auto put = [&](std::string_view key, const std::string& value) {
     if (!value.empty()) out += fmt::format("{} = {}\n", key, quoted_toml(value));
   };
-  put("store", history.store);
+  if (!history.store.empty()) out += format_url("store", kStoreScheme, history.store);
   put("store_token_file", history.store_token_file);
   put("store_ca_file", history.store_ca_file);
   return out + fmt::format("store_resolution = \"{}\"\n", format_span(history.store_resolution));
@@ -150,12 +163,11 @@ Result<AuthMode> read_auth_mode(std::string_view text) {
 }
 
 Result<OutboundUrl> read_store(std::string_view text) {
-  constexpr std::string_view kScheme = "prometheus:";
-  if (!text.starts_with(kScheme)) {
+  if (!text.starts_with(kStoreScheme)) {
     return fail(Errc::kInvalidArgument,
                 "must be prometheus:URL, such as prometheus:http://prometheus:9090");
   }
-  text.remove_prefix(kScheme.size());
+  text.remove_prefix(kStoreScheme.size());
   if (text.find_first_of("?#") != std::string_view::npos) {
     return fail(Errc::kInvalidArgument, "the URL is what stands before /api/v1, without ? and #");
   }

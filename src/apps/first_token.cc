@@ -2,6 +2,7 @@
 #include "apps/first_token.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "apps/output.h"
 #include "auth/token_file.h"
@@ -37,10 +38,15 @@ Result<StartTokens> prepare_tokens(const Config::Server& server) {
 
 void announce(const StartTokens& tokens, const std::string& url) {
   if (!tokens.first) return;
+  // What is no terminal may be kept: by a journal, by a container's log.
+  const std::string login = ::isatty(STDOUT_FILENO) == 1
+                                ? fmt::format("#token={}", tokens.first->text.reveal())
+                                : std::string();
   const auto printed = print(fmt::format(
-      "Log in at {}/login#token={}\n"
-      "The command line finds this token in {}/cli-token; gpuvigil token create makes others.\n",
-      url, tokens.first->text.reveal(), tokens.directory));
+      "Log in at {}/login{}\n"
+      "The first token is in {}/cli-token, where the command line finds it; gpuvigil token create "
+      "makes others.\n",
+      url, login, tokens.directory));
   if (!printed) log(LogLevel::kWarn, "tokens.not_told", {kv("what", printed.error().message)});
 }
 

@@ -22,7 +22,8 @@ struct StartTokens {
 [[nodiscard]] Result<StartTokens> prepare_tokens(const Config::Server& server);
 
 /// Prints, on standard output and nowhere else, the address at which a browser logs in with the
-/// first token; nothing when there were tokens before. The log must not hold it.
+/// first token; nothing when there were tokens before. The token itself is printed on a terminal
+/// only: no log must hold it.
 void announce(const StartTokens& tokens, const std::string& url);
 
 }  // namespace gpuvigil

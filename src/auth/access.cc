@@ -18,6 +18,13 @@ constexpr std::array<std::pair<AuthMode, std::string_view>, 3> kModes = {{
 
 constexpr std::string_view kTooMany = "too many requests; slow down";
 
+/// Whose bucket a request without a token is taken from.
+std::string bucket_of(const Credentials& credentials) {
+  std::string key(credentials.address);
+  if (credentials.user) key += "#" + std::to_string(*credentials.user);
+  return key;
+}
+
 }  // namespace
 
 std::string_view to_string(AuthMode mode) {
@@ -67,7 +74,7 @@ std::variant<Caller, Denial> Access::identify(const Credentials& credentials) {
                        (*credentials.user == options_.own_user || *credentials.user == 0);
   if (options_.mode == AuthMode::kLocal && at_home) return Caller{.scopes = {Scope::kRead}};
   if (credentials.session.empty()) {
-    if (auto limited = charge(nullptr, credentials.address)) return *std::move(limited);
+    if (auto limited = charge(nullptr, credentials)) return *std::move(limited);
     ++counters_.denied;
     return Denial{.detail = "a token is needed; make one with: gpuvigil token create"};
   }
@@ -86,12 +93,12 @@ Denial Access::denied(std::string_view address, std::string_view why) {
           .retry_after = verdict.retry_after};
 }
 
-std::optional<Denial> Access::charge(const Caller* caller, std::string_view address) {
+std::optional<Denial> Access::charge(const Caller* caller, const Credentials& credentials) {
   const bool by_session = caller != nullptr && caller->by_session;
   const auto& rate = by_session ? options_.session_rate : options_.rate;
   if (!rate) return std::nullopt;
-  const std::string_view client =
-      caller == nullptr || caller->token_id.empty() ? address : caller->token_id;
+  const std::string client =
+      caller == nullptr || caller->token_id.empty() ? bucket_of(credentials) : caller->token_id;
   auto& limiter = by_session ? session_requests_ : requests_;
   const auto verdict = limiter.take(client, *rate, clock_.now());
   if (verdict.allowed) return std::nullopt;

@@ -60,8 +60,9 @@ struct Denial {
 /// Decides who a caller is, what they may do, and how often.
 ///
 /// Wrong credentials cost the address's failure bucket and nothing else; every other request costs
-/// one of the caller's own. A valid token is never locked out by somebody else's wrong ones, not
-/// even from the same address: that would let any local user lock out all others.
+/// one of the caller's own: of the token, else of the address, on this machine of each user. Nobody
+/// is locked out by what another does, not even from the same address: that would let any local
+/// user lock out all others.
 ///
 /// Threading: one thread, the server's.
 class Access {
@@ -71,9 +72,9 @@ class Access {
 
   [[nodiscard]] std::variant<Caller, Denial> identify(const Credentials& credentials);
 
-  /// Charges one request to the caller, or to the address when it is nobody in particular. Nothing,
-  /// or the refusal.
-  [[nodiscard]] std::optional<Denial> charge(const Caller* caller, std::string_view address);
+  /// Charges one request to the caller; to the address and user of `credentials` when it is nobody
+  /// in particular (null, or without a token). Nothing, or the refusal.
+  [[nodiscard]] std::optional<Denial> charge(const Caller* caller, const Credentials& credentials);
 
   /// A session for a caller who has shown a token. Requires a token_id.
   [[nodiscard]] Secret open_session(const Caller& caller);

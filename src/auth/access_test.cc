@@ -172,9 +172,12 @@ TEST_F(AccessTest, EachClientHasABucketAndSessionsALargerOne) {
   Access access = make(AuthMode::kLocal);
   const Caller one = {.scopes = {Scope::kRead}, .token_id = "1"};
   const Caller session = {.scopes = {Scope::kRead}, .token_id = "1", .by_session = true};
-  const auto allowed = [&](const Caller* caller, std::string_view address) {
+  const auto allowed = [&](const Caller* caller, std::string_view address,
+                           std::optional<std::uint32_t> user = std::nullopt) {
     int count = 0;
-    while (count < 1000 && !access.charge(caller, address)) ++count;
+    const Credentials from = {
+        .bearer = std::nullopt, .session = {}, .address = address, .user = user};
+    while (count < 1000 && !access.charge(caller, from)) ++count;
     return count;
   };
   EXPECT_EQ(allowed(&one, "a"), 50);
@@ -182,10 +185,15 @@ TEST_F(AccessTest, EachClientHasABucketAndSessionsALargerOne) {
   EXPECT_EQ(allowed(&session, "a"), 200);
   EXPECT_EQ(allowed(nullptr, "a"), 50);
   EXPECT_EQ(allowed(nullptr, "b"), 50);
-  const auto denial = access.charge(nullptr, "a");
+  const auto denial = access.charge(
+      nullptr, {.bearer = std::nullopt, .session = {}, .address = "a", .user = std::nullopt});
   ASSERT_TRUE(denial);
   EXPECT_EQ(denial->status, 429U);
   EXPECT_EQ(denial->retry_after, 100ms);
+  // Users of one machine have one each.
+  EXPECT_EQ(allowed(nullptr, "::1", kOwn), 50);
+  EXPECT_EQ(allowed(nullptr, "::1", kOwn + 1), 50);
+  EXPECT_EQ(allowed(nullptr, "::1", kOwn), 0);
   // Nor does asking without any credentials come free.
   Access strict = make(AuthMode::kToken);
   int refused = 0;

@@ -105,6 +105,38 @@ TEST(Deferral, EndsIn503WhenItTakesTooLong) {
   EXPECT_EQ(server.server->stats().timeouts, 1U);
 }
 
+TEST(Deferral, TheApplicationHearsHowEachEnded) {
+  TestServer server;
+  const auto settlements = [&] {
+    std::promise<std::vector<unsigned>> told;
+    EXPECT_TRUE(server.server->post([&] { told.set_value(server.app.settlements); }));
+    return told.get_future().get();
+  };
+  RawClient client(server.port());
+  client.send(get("/later") + get("/echo"));
+  EXPECT_THAT(settlements(), ::testing::IsEmpty());
+  auto response = text_response("late");
+  response.status = 404;
+  server.next_reply().send(response);
+  EXPECT_EQ(status_of(client.read_response()), 404);
+  EXPECT_EQ(status_of(client.read_response()), 200);  // was answered at once: not told
+  client.send(get("/later"));
+  {
+    const Reply nobody_answers = server.next_reply();
+  }
+  EXPECT_EQ(status_of(client.read_response()), 500);
+  EXPECT_THAT(settlements(), ::testing::ElementsAre(404U, 500U));
+  {
+    RawClient impatient(server.port());
+    impatient.send(get("/long"));  // while the answer may take long, a client that goes is noticed
+    const Reply unheard = server.next_reply();
+    EXPECT_THAT(settlements(), ::testing::SizeIs(2));
+    ::shutdown(impatient.fd(), SHUT_RDWR);
+    while (settlements().size() < 3) std::this_thread::yield();
+  }
+  EXPECT_EQ(settlements().back(), 0U);
+}
+
 TEST(Deferral, IsNotLostBehindAFullQueueOfTasks) {
   TestServer server;
   RawClient client(server.port());

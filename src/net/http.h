@@ -139,6 +139,10 @@ class HttpHandler {
   /// The response to a request that net itself refuses (malformed, too large, too slow, too many
   /// connections), so that every error has the same shape. `detail` says what was wrong.
   virtual HttpResponse refuse(unsigned status, std::string_view detail) = 0;
+
+  /// A request that was to be answered later has its answer, of that status, or its client has gone
+  /// (0). Once for each.
+  virtual void settled(std::uint64_t /*request*/, unsigned /*status*/) {}
 };
 
 /// One unmasked, final text frame (RFC 6455) ready to be sent to any number of peers.

@@ -70,6 +70,7 @@ HttpConnection::~HttpConnection() {
   if (debt_ != nullptr) {
     core_.waiting.erase(debt_->request);
     debt_->is_over->store(true);
+    core_.handler.settled(debt_->request, 0);
   }
   core_.unread_bytes -= unread_;
 }
@@ -271,6 +272,7 @@ void HttpConnection::end_wait(const HttpResponse& response) {
   const auto debt = std::exchange(debt_, nullptr);
   core_.waiting.erase(debt->request);
   debt->is_over->store(true);
+  core_.handler.settled(debt->request, response.status);
   debt->form.keep_alive = debt->form.keep_alive && !core_.is_stopping();
   debt->form.accept_encoding = debt->accept_encoding;
   debt->form.if_none_match = debt->if_none_match;

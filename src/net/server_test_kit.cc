@@ -99,6 +99,10 @@ HttpResponse TestApp::refuse(unsigned status, std::string_view detail) {
           .headers = {}};
 }
 
+void TestApp::settled(std::uint64_t /*request*/, unsigned status) {
+  settlements.push_back(status);
+}
+
 TestServer::TestServer(HttpServerOptions options) {
   options.port = 0;
   if (is_tls_run() && !options.tls) options.tls = common_identity();

@@ -39,6 +39,11 @@ class TestApp final : public HttpHandler {
   std::variant<StreamAccepted, HttpResponse> upgrade(const HttpRequest& request,
                                                      StreamPeer& peer) override;
   HttpResponse refuse(unsigned status, std::string_view detail) override;
+  void settled(std::uint64_t request, unsigned status) override;
+
+  /// The statuses of what was answered later, 0 for whom nobody waited. The server's thread, or
+  /// after its end.
+  std::vector<unsigned> settlements;
 
   /// The streams that are open. The server's thread only.
   std::vector<StreamPeer*> peers;

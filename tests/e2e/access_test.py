@@ -272,6 +272,20 @@ class AccessTest(unittest.TestCase):
             self.assertNotIn("access-control-allow-origin", got["headers"])
             got = asker.ask(server, "GET", STREAM, {"Origin": origin}, upgrade=True)
             self.assertEqual(got["status"], 101 if status == 200 else 403, origin)
+        # What a page makes a browser load sends no Origin.
+        image = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors",
+                 "Sec-Fetch-Dest": "image"}
+        frame = {**image, "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}
+        link = {**frame, "Sec-Fetch-Dest": "document"}
+        for headers, status in ((image, 403), (frame, 403), (link, 200),
+                                ({**image, "Sec-Fetch-Site": "same-site"}, 403),
+                                ({**image, "Sec-Fetch-Site": "same-origin"}, 200),
+                                ({**image, "Sec-Fetch-Site": "none"}, 200)):
+            got = asker.ask(server, "GET", "/api/v1/gpu/status", headers)
+            self.assertEqual(got["status"], status, headers)
+            self.conforms("/api/v1/gpu/status", "get", got)
+        self.assertEqual(asker.ask(server, "GET", "/nowhere", image)["status"], 403)
+        self.assertEqual(asker.ask(server, "GET", "/healthz", image)["status"], 200)
         for host in ("evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "0", ""):
             got = asker.ask(server, "GET", "/api/v1/gpu/status", {"Host": host})
             self.assertIn(got["status"], (400, 403), host)

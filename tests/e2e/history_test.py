@@ -41,7 +41,7 @@ class HistoryTest(unittest.TestCase):
         shutil.rmtree(self.folder)
 
     def test_what_was_is_answered_and_is_there_after_a_restart(self):
-        with Server("--demo", "--db", self.db) as server:
+        with Server("--demo", "--db", self.db, "--log-level", "debug") as server:
             wait_for(lambda: status(server)["rows_total"] >= 4, "rows")
             answer = server.json(HISTORY, metric=["power", "gpu_utilization"], step="1s",
                                  **{"from": "60s"}, trend="true")
@@ -55,7 +55,11 @@ class HistoryTest(unittest.TestCase):
             self.assertTrue(status(server)["recording"])
             before = {t: v for s in answer["series"] if s["device"] == 0 and s["metric"] == "power"
                       for t, v in zip(s["times"], s["values"]) if v is not None}
+            self.assertEqual(server.get(HISTORY, metric="power", step="1s", **{"from": "1s"},
+                                        to="2s")[0], 400)
             self.assertEqual(server.stop(), 0)
+            # It is answered by another thread, and noted with what the client got.
+            self.assertTrue(any(f"path={HISTORY} status=200" in line for line in server.log))
         self.assertEqual(os.stat(self.db).st_mode & 0o777, 0o600)
         with Server("--demo", "--db", self.db) as server:
             answer = server.json(HISTORY, metric="power", step="1s", device=0, **{"from": "120s"})

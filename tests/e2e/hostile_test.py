@@ -8,9 +8,11 @@ import os
 import shutil
 import socket
 import subprocess
+import tarfile
 import tempfile
 import time
 import unittest
+import urllib.error
 import urllib.request
 
 from harness import PATIENCE, PROGRAM, Server, run, wait_for
@@ -73,7 +75,69 @@ class GuessTest(unittest.TestCase):
             wait_for(lambda: server.get("/api/v1/gpu/status")[0] == 200, "the bucket to fill")
 
 
+    def test_a_page_or_another_user_does_not_use_up_the_owners_rate(self):
+        with Server("--demo", rate_limit="1:20") as server:
+            image = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
+            for path in ("/api/v1/gpu/status", "/nowhere"):
+                for _ in range(30):
+                    request = urllib.request.Request(server.url + path, headers=image)
+                    with self.assertRaises(urllib.error.HTTPError) as refused:
+                        urllib.request.urlopen(request, timeout=PATIENCE)
+                    self.assertEqual(refused.exception.code, 403)
+                    refused.exception.close()
+            if os.geteuid() == 0:
+                code = "import sys, urllib.request, urllib.error\n" \
+                       "for i in range(60):\n" \
+                       "  try: urllib.request.urlopen(sys.argv[1])\n" \
+                       "  except urllib.error.HTTPError as error: print(error.code)\n"
+                told = subprocess.run(
+                    ["/usr/bin/python3", "-c", code, server.url + "/api/v1/gpu/status"],
+                    user=65534, group=65534, extra_groups=[], cwd="/", check=True,
+                    capture_output=True, text=True, timeout=60).stdout.split()
+                self.assertEqual(set(told), {"401", "429"})
+            else:
+                print("skipped: another user, because this test does not run as root")
+            statuses = [server.get("/api/v1/gpu/status")[0] for _ in range(20)]
+            self.assertEqual(statuses, [200] * 20)
+
+
 class SecretTest(unittest.TestCase):
+    def test_addresses_with_secrets_in_them_are_cut(self):
+        canary = "canary-5f1d2c"
+        text = (f'[server]\nlisten = "127.0.0.1:0"\n'
+                f'[history]\nstore = "prometheus:http://127.0.0.1:9/{canary}"\n'
+                f'[export.remote_write]\nurl = "http://127.0.0.1:9/{canary}/write"\n'
+                f'allow_local = true\n'
+                f'[export.otlp]\nurl = "http://127.0.0.1:9/v1/{canary}"\nallow_local = true\n'
+                f'[export.influx]\nurl = "http://127.0.0.1:9/write?db=a&p={canary}"\n'
+                f'allow_local = true\n'
+                f'[[channels]]\nname = "hook"\nkind = "webhook"\nsecret = "{canary}"\n'
+                f'url = "http://127.0.0.1:9/{canary}"\nallow = ["loopback"]\n')
+        with tempfile.TemporaryDirectory() as folder:
+            path, bundle = folder + "/config.toml", folder + "/bundle.tar.gz"
+            with open(path, "w", encoding="ascii") as file:
+                file.write(text)
+            os.chmod(path, 0o600)
+            code, shown, err = run("config", "print", path)
+            self.assertEqual((code, err), (0, ""))
+            self.assertEqual(shown.count("http://127.0.0.1:9"), 5)
+            seen = [shown, *run("doctor", "--config", path)[1:],
+                    *run("doctor", "--config", path, "--json")[1:]]
+            self.assertEqual(run("doctor", "--config", path, "--bundle", bundle)[0], 0)
+            with tarfile.open(bundle) as archive:
+                seen += [archive.extractfile(m).read().decode() for m in archive.getmembers()]
+            with Server("--demo", "--config", path, "--state-dir", folder + "/state",
+                        "--log-level", "debug") as server:
+                contract = server.json("/api/v1/openapi.json")
+                for route in contract["paths"]:
+                    seen.append(server.get(route.replace("{id}", "0"))[2])
+                wait_for(lambda: any("export.failing" in line or "export." in line
+                                     for line in server.log), "an export to fail")
+                server.stop()
+                seen += server.log
+            for some in seen:
+                self.assertNotIn(canary, some)
+
     def test_no_answer_log_or_print_holds_a_secret(self):
         with tempfile.TemporaryDirectory() as state:
             environment = {"GPUVIGIL_STATE_DIR": state}
