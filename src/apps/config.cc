@@ -95,8 +95,8 @@ void read_export(ConfigReader& in, const std::string& section, Config::Export& t
   }
 }
 
-/// The line of an address: what follows its host may be secret, as a password in the query of one of
-/// InfluxDB's. `scheme` is what stands before the address.
+/// The line of an address: what follows its host may be secret, as a password in the query of
+/// InfluxDB. `scheme` is what stands before the address.
 std::string format_url(std::string_view key, std::string_view scheme, std::string_view text) {
   text.remove_prefix(scheme.size());
   const auto url = OutboundUrl::parse(text);
