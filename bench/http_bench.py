@@ -254,7 +254,8 @@ def main():
                 if given.only in f"filters {name}":
                     worst(work, server, name, queries, given, 300_000)
             if given.only in "windows":
-                worst(work, server, "of the last 2 s", WINDOWS, given, None, first=2000)
+                worst(work, server, "of the last 2 s", WINDOWS, given, 300_000,
+                      first=2000)
         if given.only in "report":
             fresh_report(work, given)
 
